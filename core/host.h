@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The running core: the plugins that a configuration selects, and how programs start it. A host is made
+ * once, by the main thread.
+ */
+#ifndef GANTRY_CORE_HOST_H
+#define GANTRY_CORE_HOST_H
+
+#include <gantry/plugin.h>
+
+struct gt_config;
+struct gt_host;
+
+/*
+ * Makes a host of the configuration, which it does not take and which must outlive it. Opens no plugin
+ * but those in `required_plugins`. 'preload': dlopens all active modules now (a daemon's threads may
+ * not do so later).
+ */
+GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool preload,
+					  struct gt_host **out);
+
+/* Closes all instances, those first that nothing needs, and frees the host. Nothing is unloaded. */
+void gt_host_close(struct gt_host *h);
+
+/* The active frontend with that id, opened. NOT_FOUND, or why it cannot be opened. */
+GT_MUST_USE struct gt_error *gt_host_frontend(struct gt_host *h, const char *id,
+					      struct gt_frontend **out);
+
+/*
+ * For tests: a host of the one module 'file', whose roots lie below 'dir', with options "name=value"
+ * (may be NULL). Its instance is opened; '*kind' tells what '*instance' is.
+ */
+GT_MUST_USE struct gt_error *gt_host_open_file(const char *file, const char *dir,
+					       const struct gt_strv *options,
+					       enum gt_durability durability, struct gt_host **out,
+					       enum gt_kind *kind, void **instance);
+
+#endif
