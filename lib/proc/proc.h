@@ -22,12 +22,16 @@ struct gt_proc_spec {
 	const struct gt_proc_fd *fds; /* all others are closed in the child */
 	size_t n_fds;
 	bool new_session; /* setsid */
-	bool die_with_parent; /* SIGKILL when the spawning thread's process ends */
+	/*
+	 * SIGKILL when our process ends. The kernel ties it to the spawning thread: one that ends earlier
+	 * takes the child with it, so the thread that spawns is the thread that waits.
+	 */
+	bool die_with_parent;
 };
 
 struct gt_proc {
 	pid_t pid;
-	int pidfd;
+	int pidfd; /* -1: ended and waited for */
 };
 
 /* Starts it. NOT_FOUND if there is no such program: the child's exec error is known when this returns. */
@@ -36,6 +40,9 @@ GT_MUST_USE struct gt_error *gt_proc_spawn(const struct gt_proc_spec *spec, stru
 /* Waits for its end; kills it (SIGKILL) when the call ends first. '*status' as of waitpid. */
 GT_MUST_USE struct gt_error *gt_proc_wait(struct gt_proc *p, const struct gt_call *call,
 					  int *status);
+
+/* Kills it and waits for it; does nothing if it has been waited for. */
+void gt_proc_kill(struct gt_proc *p);
 
 /*
  * Runs it to its end with 'input' (may be NULL) on stdin, and adds what it prints on stdout and stderr
