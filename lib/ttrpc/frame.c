@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include <ttrpc/frame.h>
+
+#include <endian.h>
+#include <string.h>
+
+/* A message of n bytes unpacks into structs and pointers of at most this many times n, or is refused. */
+#define UNPACK_FACTOR 32
+#define UNPACK_FLOOR (64 * 1024)
+
+void gt_ttrpc_header_write(unsigned char out[GT_TTRPC_HEADER], const struct gt_ttrpc_header *h)
+{
+	uint32_t length = htobe32(h->length), stream = htobe32(h->stream);
+
+	memcpy(out, &length, 4);
+	memcpy(out + 4, &stream, 4);
+	out[8] = h->type;
+	out[9] = h->flags;
+}
+
+void gt_ttrpc_header_read(struct gt_ttrpc_header *h, const unsigned char in[GT_TTRPC_HEADER])
+{
+	uint32_t length, stream;
+
+	memcpy(&length, in, 4);
+	memcpy(&stream, in + 4, 4);
+	*h = (struct gt_ttrpc_header){
+		.length = be32toh(length),
+		.stream = be32toh(stream),
+		.type = in[8],
+		.flags = in[9],
+	};
+}
+
+static void add_frame(struct gt_buf *out, uint32_t stream, enum gt_ttrpc_type type,
+		      const ProtobufCMessage *body, size_t len)
+{
+	struct gt_ttrpc_header h = { .length = len, .stream = stream, .type = type };
+	unsigned char *p = (unsigned char *)gt_buf_reserve(out, GT_TTRPC_HEADER + len);
+
+	gt_ttrpc_header_write(p, &h);
+	protobuf_c_message_pack(body, p + GT_TTRPC_HEADER);
+	gt_buf_setlen(out, out->len + GT_TTRPC_HEADER + len);
+}
+
+static char *too_long(size_t len)
+{
+	return gt_strf("message length %zu exceed maximum message size of %d", len,
+		       GT_TTRPC_BODY_MAX);
+}
+
+static size_t message_pack(const ProtobufCMessage *m, uint8_t **out)
+{
+	size_t len = m ? protobuf_c_message_get_packed_size(m) : 0;
+
+	*out = NULL;
+	if (len && len <= GT_TTRPC_BODY_MAX) {
+		*out = gt_xmalloc(len);
+		protobuf_c_message_pack(m, *out);
+	}
+	return len;
+}
+
+struct gt_error *gt_ttrpc_add_request(struct gt_buf *out, uint32_t stream, const char *service,
+				      const char *method, const ProtobufCMessage *message,
+				      int64_t timeout, const char *ns)
+{
+	Ttrpc__KeyValue pair = TTRPC__KEY_VALUE__INIT;
+	Ttrpc__KeyValue *pairs[] = { &pair };
+	Ttrpc__Request r = TTRPC__REQUEST__INIT;
+	gt_autofree uint8_t *payload = NULL;
+	size_t len = message_pack(message, &payload);
+
+	if (len <= GT_TTRPC_BODY_MAX) {
+		r.service = (char *)service;
+		r.method = (char *)method;
+		r.payload = (ProtobufCBinaryData){ .len = len, .data = payload };
+		r.timeout_nano = timeout;
+		if (ns) {
+			pair.key = (char *)GT_TTRPC_NAMESPACE_KEY;
+			pair.value = (char *)ns;
+			r.metadata = pairs;
+			r.n_metadata = 1;
+		}
+		len = ttrpc__request__get_packed_size(&r);
+	}
+	if (len > GT_TTRPC_BODY_MAX) {
+		gt_autofree char *text = too_long(len);
+
+		return gt_error_new(GT_RESOURCE_EXHAUSTED, "%s", text);
+	}
+	add_frame(out, stream, GT_TTRPC_REQUEST, &r.base, len);
+	return NULL;
+}
+
+void gt_ttrpc_add_response(struct gt_buf *out, uint32_t stream, const ProtobufCMessage *message)
+{
+	Ttrpc__Response r = TTRPC__RESPONSE__INIT;
+	gt_autofree uint8_t *payload = NULL;
+	size_t len = message_pack(message, &payload);
+
+	if (len <= GT_TTRPC_BODY_MAX) {
+		r.payload = (ProtobufCBinaryData){ .len = len, .data = payload };
+		len = ttrpc__response__get_packed_size(&r);
+	}
+	if (len > GT_TTRPC_BODY_MAX) {
+		gt_autofree char *text = too_long(len);
+
+		gt_ttrpc_add_status(out, stream, GT_RESOURCE_EXHAUSTED, text);
+		return;
+	}
+	add_frame(out, stream, GT_TTRPC_RESPONSE, &r.base, len);
+}
+
+void gt_ttrpc_add_status(struct gt_buf *out, uint32_t stream, enum gt_class code, const char *text)
+{
+	Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+	Ttrpc__Response r = TTRPC__RESPONSE__INIT;
+	gt_autofree char *cut = gt_xstrndup(text, GT_TTRPC_BODY_MAX / 2);
+
+	status.code = code;
+	status.message = cut;
+	r.status = &status;
+	add_frame(out, stream, GT_TTRPC_RESPONSE, &r.base, ttrpc__response__get_packed_size(&r));
+}
+
+/* Where the words for the class begin at the end of 'text'; NULL if it does not end in them. */
+static const char *class_suffix(const char *text, enum gt_class cls)
+{
+	const char *words = gt_class_text(cls);
+	size_t len = strlen(text), n = strlen(words);
+
+	if (len < n || strcmp(text + len - n, words) != 0)
+		return NULL;
+	if (len == n)
+		return text;
+	return len >= n + 2 && !memcmp(text + len - n - 2, ": ", 2) ? text + len - n - 2 : NULL;
+}
+
+void gt_ttrpc_add_error(struct gt_buf *out, uint32_t stream, const struct gt_error *e)
+{
+	enum gt_class cls = gt_error_class(e);
+	const char *text = gt_error_text(e);
+
+	if (cls == GT_UNKNOWN || class_suffix(text, cls)) {
+		gt_ttrpc_add_status(out, stream, cls, text);
+	} else {
+		gt_autofree char *full = gt_strf("%s: %s", text, gt_class_text(cls));
+
+		gt_ttrpc_add_status(out, stream, cls, full);
+	}
+}
+
+static void *bounded_alloc(void *data, size_t size)
+{
+	size_t *left = data;
+
+	/* Each block costs the allocator something too. */
+	if (*left < size + 16)
+		return NULL;
+	*left -= size + 16;
+	return malloc(size ? size : 1);
+}
+
+static void bounded_free(void *data, void *p)
+{
+	(void)data;
+	free(p);
+}
+
+ProtobufCMessage *gt_ttrpc_message_unpack(const ProtobufCMessageDescriptor *type, const void *data,
+					  size_t len)
+{
+	size_t left = UNPACK_FLOOR;
+	ProtobufCAllocator allocator = {
+		.alloc = bounded_alloc,
+		.free = bounded_free,
+		.allocator_data = &left,
+	};
+
+	if (__builtin_mul_overflow(len, (size_t)UNPACK_FACTOR, &left) ||
+	    __builtin_add_overflow(left, (size_t)UNPACK_FLOOR, &left))
+		return NULL;
+	return protobuf_c_message_unpack(type, &allocator, len, data);
+}
+
+void gt_ttrpc_message_free(ProtobufCMessage *m)
+{
+	/* The default allocator frees by free(), as bounded_free() does. */
+	if (m)
+		protobuf_c_message_free_unpacked(m, NULL);
+}
+
+const char *gt_ttrpc_metadata(const Ttrpc__Request *r, const char *key)
+{
+	for (size_t i = 0; i < r->n_metadata; i++)
+		if (!strcmp(r->metadata[i]->key, key))
+			return r->metadata[i]->value;
+	return NULL;
+}
+
+static struct gt_error *status_error(const Google__Rpc__Status *s)
+{
+	enum gt_class cls = s->code >= 1 && s->code <= 16 ? (enum gt_class)s->code : GT_UNKNOWN;
+	const char *suffix = class_suffix(s->message, cls);
+	int n = suffix && suffix != s->message ? (int)(suffix - s->message) : (int)strlen(s->message);
+
+	return gt_error_new(cls, "%.*s", n, s->message);
+}
+
+struct gt_error *gt_ttrpc_response_read(const void *body, size_t len,
+					const ProtobufCMessageDescriptor *type,
+					ProtobufCMessage **out)
+{
+	Ttrpc__Response *r =
+		(Ttrpc__Response *)gt_ttrpc_message_unpack(&ttrpc__response__descriptor, body, len);
+	struct gt_error *e = NULL;
+	ProtobufCMessage *m;
+
+	if (!r)
+		return gt_error_new(GT_DATA_LOSS, "malformed ttrpc response");
+	if (r->status && r->status->code) {
+		e = status_error(r->status);
+	} else {
+		m = gt_ttrpc_message_unpack(type, r->payload.data, r->payload.len);
+		if (m)
+			*out = m;
+		else
+			e = gt_error_new(GT_DATA_LOSS, "malformed %s in a ttrpc response", type->name);
+	}
+	gt_ttrpc_message_free(&r->base);
+	return e;
+}
+
+void gt_ttrpc_reader_done(struct gt_ttrpc_reader *r)
+{
+	gt_buf_done(&r->part);
+	r->skip = 0;
+}
+
+/* Hands out the frame at 'p' if all of it is there; returns how many bytes it was, 0 if more is needed. */
+static size_t frame_take(struct gt_ttrpc_reader *r, const unsigned char *p, size_t len,
+			 gt_ttrpc_frame_fn *fn, void *arg, bool *go_on)
+{
+	struct gt_ttrpc_header h;
+
+	if (len < GT_TTRPC_HEADER)
+		return 0;
+	gt_ttrpc_header_read(&h, p);
+	if (h.length > GT_TTRPC_BODY_MAX) {
+		r->skip = h.length;
+		*go_on = fn(arg, &h, NULL);
+		return GT_TTRPC_HEADER;
+	}
+	if (len - GT_TTRPC_HEADER < h.length)
+		return 0;
+	*go_on = fn(arg, &h, p + GT_TTRPC_HEADER);
+	return GT_TTRPC_HEADER + h.length;
+}
+
+/* How many bytes of 'len' the frame that has begun in 'part' still lacks, as far as is known. */
+static size_t part_lacks(const struct gt_ttrpc_reader *r, size_t len)
+{
+	struct gt_ttrpc_header h;
+	size_t lacks;
+
+	if (r->part.len < GT_TTRPC_HEADER) {
+		lacks = GT_TTRPC_HEADER - r->part.len;
+	} else {
+		gt_ttrpc_header_read(&h, (const unsigned char *)r->part.s);
+		lacks = GT_TTRPC_HEADER + (size_t)h.length - r->part.len;
+	}
+	return lacks < len ? lacks : len;
+}
+
+bool gt_ttrpc_reader_feed(struct gt_ttrpc_reader *r, const void *data, size_t len,
+			  gt_ttrpc_frame_fn *fn, void *arg)
+{
+	const unsigned char *p = data;
+	bool go_on = true;
+
+	while (len && go_on) {
+		size_t n;
+
+		if (r->skip) {
+			n = r->skip < len ? r->skip : len;
+			r->skip -= n;
+		} else if (r->part.len) {
+			n = part_lacks(r, len);
+			gt_buf_add(&r->part, p, n);
+			if (frame_take(r, (unsigned char *)r->part.s, r->part.len, fn, arg, &go_on))
+				gt_buf_done(&r->part);
+		} else {
+			n = frame_take(r, p, len, fn, arg, &go_on);
+			if (!n) {
+				gt_buf_add(&r->part, p, len);
+				n = len;
+			}
+		}
+		p += n;
+		len -= n;
+	}
+	return go_on;
+}
