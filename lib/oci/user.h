@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * USER of an image or a command line: "", "user", "uid", "user:group", "uid:gid" in any mixture. A part
+ * of digits is a number, whole and in range, or refused; it is never looked up as a name.
+ */
+#ifndef GANTRY_LIB_OCI_USER_H
+#define GANTRY_LIB_OCI_USER_H
+
+#include <gantry/error.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+#define GT_USER_FILE_MAX (1024 * 1024) /* bytes of /etc/passwd or /etc/group */
+#define GT_USER_GROUPS_MAX 65536
+
+struct gt_user {
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t *groups; /* supplementary: the primary one first, then as the file lists them */
+	size_t n_groups;
+};
+void gt_user_done(struct gt_user *u);
+
+/*
+ * Whether 'spec' must be looked up in the root file system's files: a name in it, or a number whose
+ * group is not given. INVALID_ARGUMENT for what no file can make right.
+ */
+GT_MUST_USE struct gt_error *gt_user_needs_files(const char *spec, bool *out);
+
+/*
+ * Resolves 'spec' with /etc/passwd and /etc/group below the folder 'root' (a descriptor, O_PATH will do;
+ * -1: there is none). Links in the way stay below it; a file that is no regular file, or is too long, is
+ * an error. INVALID_ARGUMENT for a name that is not there.
+ */
+GT_MUST_USE struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out);
+
+#endif
