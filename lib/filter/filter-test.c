@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include <lib/filter/filter.h>
+#include <filter/filter.h>
 
 #include <check.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include <lib/filter/filter.h>
+#include <filter/filter.h>
 
-#include <lib/filter/regexp.h>
+#include <filter/regexp.h>
 
 #include <ctype.h>
 #include <string.h>

@@ -12,8 +12,8 @@
  * Of several filters any one suffices. Fields are the caller's: it hands in a function that looks them
  * up in the object at hand.
  */
-#ifndef LIB_FILTER_FILTER_H
-#define LIB_FILTER_FILTER_H
+#ifndef GANTRY_LIB_FILTER_H
+#define GANTRY_LIB_FILTER_H
 
 #include <gantry/buf.h>
 #include <gantry/error.h>

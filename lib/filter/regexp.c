@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include <lib/filter/regexp.h>
+#include <filter/regexp.h>
 
 #include <gantry/buf.h>
 

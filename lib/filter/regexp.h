@@ -6,8 +6,8 @@
  * \b \B \A \z, \Q...\E, \x and octal escapes of ASCII, and the flags i and s in front. Not supported:
  * Unicode classes, classes with characters beyond ASCII, flags elsewhere.
  */
-#ifndef LIB_FILTER_REGEXP_H
-#define LIB_FILTER_REGEXP_H
+#ifndef GANTRY_LIB_FILTER_REGEXP_H
+#define GANTRY_LIB_FILTER_REGEXP_H
 
 #include <gantry/error.h>
 
