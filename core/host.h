@@ -22,6 +22,12 @@ GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool p
 /* Closes all instances, those first that nothing needs, and frees the host. Nothing is unloaded. */
 void gt_host_close(struct gt_host *h);
 
+/*
+ * Checks all that can be known without opening a plugin: each active module is there and whole, its
+ * options are right, and some active plugin answers to each default and each required need.
+ */
+GT_MUST_USE struct gt_error *gt_host_check(struct gt_host *h);
+
 /* The active frontend with that id, opened. NOT_FOUND, or why it cannot be opened. */
 GT_MUST_USE struct gt_error *gt_host_frontend(struct gt_host *h, const char *id,
 					      struct gt_frontend **out);

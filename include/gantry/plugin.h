@@ -73,8 +73,12 @@ struct gt_init {
 	struct gt_host *host;
 	const char *module; /* "snapshotter-overlay" */
 	const char *id; /* "overlayfs" */
-	const char *root; /* this plugin's folder for what lasts; made at open, 0700 */
-	const char *state; /* this plugin's folder for what a reboot ends; made at open, 0711 */
+	/*
+	 * This plugin's folder for what lasts, 0700. There already for kinds that keep something
+	 * (content, snapshotter, metadata); others make it when they need it.
+	 */
+	const char *root;
+	const char *state; /* the same for what a reboot ends; the plugin makes it */
 	const void *config; /* the plugin's own struct, filled from its options */
 	enum gt_durability durability;
 	struct gt_events *events;

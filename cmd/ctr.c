@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctr: starts the core in this process and hands over to the command line's frontend. */
+#include <config.h>
+
+#include "cmd/start.h"
+#include "core/host.h"
+#include "core/loader.h"
+
+#include <gantry/frontend.h>
+
+#include <string.h>
+
+/* Only options that stand before the command are ours: run has a --config of its own. */
+static const char *config_option(int argc, char **argv)
+{
+	static const char *const with_value[] = { "--address", "-a", "--timeout", "--connect-timeout",
+						  "--namespace", "-n" };
+
+	for (int i = 1; i < argc && argv[i][0] == '-'; i++) {
+		const char *name = argv[i] + (argv[i][1] == '-');
+
+		if (!strcmp(name, "-config"))
+			return argv[i + 1];
+		if (!strncmp(name, "-config=", strlen("-config=")))
+			return name + strlen("-config=");
+		for (size_t k = 0; k < sizeof(with_value) / sizeof(with_value[0]); k++)
+			if (!strcmp(argv[i], with_value[k])) {
+				i++;
+				break;
+			}
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct gt_call call = GT_CALL_INIT;
+	struct gt_config *config = NULL;
+	struct gt_host *host = NULL;
+	struct gt_frontend *frontend;
+	struct gt_error *e;
+	int status = 1;
+
+	e = gantry_start(config_option(argc, argv), &config);
+	if (!e)
+		e = gt_host_open(config, false, &host);
+	if (!e)
+		e = gt_host_frontend(host, "ctr", &frontend);
+	if (!e)
+		e = gt_frontend_run(frontend, &call, argc, argv, &status);
+	if (e)
+		status = gantry_fail_take("ctr", e);
+	gt_host_close(host);
+	gt_config_free(config);
+	gt_loader_end();
+	return status;
+}

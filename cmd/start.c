@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "cmd/start.h"
+
+#include "core/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CONFIG_FILE GT_SYSCONFDIR "/gantry/gantry.conf"
+
+struct gt_error *gantry_start(const char *file, struct gt_config **out)
+{
+	const struct gt_settings *set;
+	struct gt_log_setup log = { .fd = STDERR_FILENO };
+	struct gt_config *c;
+	struct gt_error *e;
+
+	umask(077);
+	if (!file || !*file)
+		file = getenv("GANTRY_CONFIG");
+	if ((!file || !*file) && (access(CONFIG_FILE, F_OK) == 0 || errno != ENOENT))
+		file = CONFIG_FILE;
+	GT_TRY(gt_config_load(gantry_shipped_config, file && *file ? file : NULL, &c));
+	set = gt_config_settings(c);
+	log.json = !strcmp(set->log.format, "json");
+	log.topics = &set->log.topics;
+	e = gt_log_level_parse(set->log.level, &log.level);
+	if (!e)
+		e = gt_error_wrap(gt_log_set(&log), "log.topics");
+	if (e) {
+		gt_config_free(c);
+		return e;
+	}
+	*out = c;
+	return NULL;
+}
+
+int gantry_fail_take(const char *program, struct gt_error *e)
+{
+	fprintf(stderr, "%s: %s\n", program, gt_error_text(e));
+	gt_error_free(e);
+	return 1;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include <gantry/api-stream.h>
+
+#include "core/op.h"
+
+struct gt_error *gt_stream_publish(struct gt_services *s, struct gt_call *call, const char *topic,
+				   const struct gt_any *payload)
+{
+	GT_TRY(gt_op_check_ns(s->ops->stream && s->ops->stream->publish, s->init,
+			    "stream.publish", call));
+	return s->ops->stream->publish(s, call, topic, payload);
+}
+
+struct gt_error *gt_stream_forward(struct gt_services *s, struct gt_call *call,
+				   const struct gt_event *e)
+{
+	GT_TRY(gt_op_check(s->ops->stream && s->ops->stream->forward, s->init, "stream.forward"));
+	return s->ops->stream->forward(s, call, e);
+}
+
+struct gt_error *gt_stream_subscribe(struct gt_services *s, struct gt_call *call,
+				     const struct gt_strv *filters,
+				     void (*fn)(void *, const struct gt_event *), void *arg,
+				     struct gt_event_stream **out)
+{
+	GT_TRY(gt_op_check(s->ops->stream && s->ops->stream->subscribe, s->init,
+			 "stream.subscribe"));
+	return s->ops->stream->subscribe(s, call, filters, fn, arg, out);
+}
+
+void gt_stream_unsubscribe(struct gt_services *s, struct gt_event_stream *t)
+{
+	if (t)
+		s->ops->stream->unsubscribe(s, t);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration: files in libconfig's syntax, merged key by key. The lowest layer is the program's
+ * own (what ships as active), then comes the file, then what it imports, in order; the last one that
+ * sets a key wins. What is wrong is an INVALID_ARGUMENT "FILE:LINE: SETTING: what was expected".
+ */
+#ifndef GANTRY_CORE_CONFIG_H
+#define GANTRY_CORE_CONFIG_H
+
+#include <gantry/buf.h>
+#include <gantry/option.h>
+#include <gantry/plugin.h>
+
+/* The settings of the core itself. */
+struct gt_settings {
+	char *root;
+	char *state;
+	struct gt_strv plugin_path;
+	struct gt_strv required_plugins;
+	struct gt_strv imports;
+	char *durability;
+	struct {
+		char *snapshotter;
+		char *runtime;
+	} defaults;
+	struct {
+		char *level;
+		char *format;
+		struct gt_strv topics;
+	} log;
+	struct gt_strv active[GT_KIND_COUNT]; /* modules, by kind */
+};
+
+struct gt_config;
+
+/* A table of the core's own settings, and the group that it stands in ("" for the top). */
+struct gt_config_group {
+	const char *name;
+	const struct gt_option *options;
+	const char *text;
+};
+extern const struct gt_config_group gt_config_groups[]; /* ended by a NULL name */
+
+/*
+ * Reads the configuration. 'shipped' is the text of the lowest layer; 'file' NULL: only that one.
+ * Checks all but the groups of plugins, which gt_config_plugin does when their options are known.
+ */
+GT_MUST_USE struct gt_error *gt_config_load(const char *shipped, const char *file,
+					    struct gt_config **out);
+void gt_config_free(struct gt_config *c);
+
+/* The core's settings, defaults filled in. Belongs to 'c'. */
+const struct gt_settings *gt_config_settings(const struct gt_config *c);
+
+/* The module is configured in a group of its own somewhere in the files. */
+bool gt_config_has_group(const struct gt_config *c, const char *module);
+/* All groups that are none of the core's, each once. */
+void gt_config_plugin_groups(const struct gt_config *c, struct gt_strv *out);
+/* "FILE:LINE" of the last place that opens the group; NULL if there is none. The caller frees it. */
+char *gt_config_group_place(const struct gt_config *c, const char *group);
+
+/* Fills 'options' of a plugin (zeroed) from defaults and the module's group; done by gt_option_done. */
+GT_MUST_USE struct gt_error *gt_config_plugin(const struct gt_config *c, const char *module,
+					      const struct gt_option *table, void *options);
+
+/*
+ * Adds one group with its effective values to 'out'. 'texts': each setting's text as a comment
+ * before it; else each value with the place that set it behind it.
+ */
+void gt_config_print_group(const struct gt_config *c, const char *group,
+			   const struct gt_option *table, const void *values, bool texts,
+			   struct gt_buf *out);
+/* The values that 'group' of gt_config_groups has. */
+const void *gt_config_group_values(const struct gt_config *c, const struct gt_config_group *g);
+
+#endif

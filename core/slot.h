@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plugin's place in the host: what is known of it, and how far it has come. Internal to the core. */
+#ifndef GANTRY_CORE_SLOT_H
+#define GANTRY_CORE_SLOT_H
+
+#include <gantry/plugin.h>
+
+#include <pthread.h>
+
+struct gt_module;
+struct gt_config;
+
+enum slot_state { SLOT_NEW, SLOT_LOADED, SLOT_OPENING, SLOT_OPEN, SLOT_FAILED };
+
+struct slot {
+	struct gt_host *host;
+	enum gt_kind kind;
+	char *name; /* of the module */
+	bool is_active; /* else only its options matter, or its line in a listing */
+	const char *file; /* tests: the module's file, while it is being opened */
+	const struct gt_strv *extra; /* tests: options, likewise */
+	enum slot_state state;
+	struct gt_module *module;
+	struct gt_error *error; /* why it FAILED */
+	void *instance;
+	void *config;
+	char *root;
+	char *state_dir;
+	struct gt_init init;
+};
+
+struct gt_host {
+	const struct gt_config *config;
+	struct gt_config *own_config; /* freed with the host */
+	enum gt_durability durability;
+	struct gt_events *events;
+	int lock_fd; /* of the root; -1 until the first plugin is opened */
+	pthread_mutex_t lock; /* over all that follows, and over libltdl */
+	struct slot **slots;
+	size_t n, alloc;
+	struct slot **opening;
+	size_t opening_n, opening_alloc;
+};
+
+struct gt_host *gt_host_new(const struct gt_config *config);
+struct slot *gt_slot_add(struct gt_host *h, enum gt_kind kind, const char *name);
+struct slot *gt_slot_by_name(struct gt_host *h, const char *name);
+/* All with the host's lock held, or before there are threads. */
+void gt_slot_load(struct slot *s);
+struct gt_error *gt_slot_open(struct slot *s);
+struct gt_error *gt_slot_find(struct gt_host *h, enum gt_kind kind, const char *id,
+			      struct slot **out);
+
+#endif
