@@ -260,19 +260,16 @@ static size_t frame_take(struct gt_ttrpc_reader *r, const unsigned char *p, size
 	return GT_TTRPC_HEADER + h.length;
 }
 
-/* How many bytes of 'len' the frame that has begun in 'part' still lacks, as far as is known. */
-static size_t part_lacks(const struct gt_ttrpc_reader *r, size_t len)
+size_t gt_ttrpc_reader_lacks(const struct gt_ttrpc_reader *r)
 {
 	struct gt_ttrpc_header h;
-	size_t lacks;
 
-	if (r->part.len < GT_TTRPC_HEADER) {
-		lacks = GT_TTRPC_HEADER - r->part.len;
-	} else {
-		gt_ttrpc_header_read(&h, (const unsigned char *)r->part.s);
-		lacks = GT_TTRPC_HEADER + (size_t)h.length - r->part.len;
-	}
-	return lacks < len ? lacks : len;
+	if (r->skip)
+		return r->skip;
+	if (r->part.len < GT_TTRPC_HEADER)
+		return GT_TTRPC_HEADER - r->part.len;
+	gt_ttrpc_header_read(&h, (const unsigned char *)r->part.s);
+	return GT_TTRPC_HEADER + (size_t)h.length - r->part.len;
 }
 
 bool gt_ttrpc_reader_feed(struct gt_ttrpc_reader *r, const void *data, size_t len,
@@ -284,11 +281,12 @@ bool gt_ttrpc_reader_feed(struct gt_ttrpc_reader *r, const void *data, size_t le
 	while (len && go_on) {
 		size_t n;
 
+		n = gt_ttrpc_reader_lacks(r);
+		if (n > len)
+			n = len;
 		if (r->skip) {
-			n = r->skip < len ? r->skip : len;
 			r->skip -= n;
 		} else if (r->part.len) {
-			n = part_lacks(r, len);
 			gt_buf_add(&r->part, p, n);
 			if (frame_take(r, (unsigned char *)r->part.s, r->part.len, fn, arg, &go_on))
 				gt_buf_done(&r->part);

@@ -85,6 +85,12 @@ struct gt_ttrpc_reader {
 void gt_ttrpc_reader_done(struct gt_ttrpc_reader *r);
 
 /*
+ * How many bytes more make the next whole header or body: who reads no more than that from a socket
+ * gets frames one by one.
+ */
+size_t gt_ttrpc_reader_lacks(const struct gt_ttrpc_reader *r);
+
+/*
  * Called for each frame; 'body' is NULL where h->length is over the limit (that body is skipped). False
  * ends the feeding: the rest of the bytes is dropped, for a connection that goes.
  */
