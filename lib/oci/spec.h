@@ -36,12 +36,14 @@ void gt_spec_process_any(const struct gt_spec *s, struct gt_any *out);
 
 /*
  * What the image says of its process: environment (a PATH where it gives none), working folder,
- * entrypoint and cmd. 'args' (may be NULL or none) takes the place of cmd. INVALID_ARGUMENT "no
- * arguments specified" if nothing is left to run. The user is not set: see gt_spec_set_user().
+ * entrypoint and cmd. 'args' (may be NULL or none) takes the place of cmd. The user is not set: see
+ * gt_spec_set_user().
  */
 GT_MUST_USE struct gt_error *gt_spec_set_image(struct gt_spec *s, const struct gt_image_config *c,
 					       const struct gt_strv *args);
+/* In the place of all, entrypoint included. INVALID_ARGUMENT for bytes that are not UTF-8. */
 GT_MUST_USE struct gt_error *gt_spec_set_args(struct gt_spec *s, const struct gt_strv *args);
+bool gt_spec_has_args(const struct gt_spec *s);
 /* "K=V" replaces or adds; "K" alone removes K. */
 GT_MUST_USE struct gt_error *gt_spec_add_env(struct gt_spec *s, const struct gt_strv *env);
 /* Lines "K=V" of a file's text; empty lines and lines that begin with '#' are left out. */
@@ -52,7 +54,7 @@ GT_MUST_USE struct gt_error *gt_spec_set_cwd(struct gt_spec *s, const char *cwd)
 void gt_spec_set_user(struct gt_spec *s, const struct gt_user *u);
 void gt_spec_set_rootfs(struct gt_spec *s, const char *path);
 void gt_spec_set_readonly(struct gt_spec *s, bool readonly);
-void gt_spec_set_tty(struct gt_spec *s, bool tty); /* also puts TERM=xterm first */
+void gt_spec_set_tty(struct gt_spec *s, bool tty); /* also TERM=xterm where none is set */
 bool gt_spec_tty(const struct gt_spec *s);
 GT_MUST_USE struct gt_error *gt_spec_set_hostname(struct gt_spec *s, const char *name);
 GT_MUST_USE struct gt_error *gt_spec_set_annotation(struct gt_spec *s, const char *key,

@@ -24,15 +24,10 @@ struct gt_user {
 void gt_user_done(struct gt_user *u);
 
 /*
- * Whether 'spec' must be looked up in the root file system's files: a name in it, or a number whose
- * group is not given. INVALID_ARGUMENT for what no file can make right.
- */
-GT_MUST_USE struct gt_error *gt_user_needs_files(const char *spec, bool *out);
-
-/*
  * Resolves 'spec' with /etc/passwd and /etc/group below the folder 'root' (a descriptor, O_PATH will do;
  * -1: there is none). Links in the way stay below it; a file that is no regular file, or is too long, is
- * an error. INVALID_ARGUMENT for a name that is not there.
+ * an error. "" is root. The groups that list the user are its supplementary ones, also where
+ * 'spec' names a group. INVALID_ARGUMENT for a name that is not there; a number need not be there.
  */
 GT_MUST_USE struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out);
 
