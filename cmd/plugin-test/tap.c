@@ -71,12 +71,12 @@ bool suite_class(struct gt_error *e, enum gt_class want, const char *fmt, ...)
 	gt_autoptr(gt_error) owned = e;
 	gt_autofree char *why = NULL;
 	gt_auto(gt_buf) b = GT_BUF_INIT;
-	bool ok = gt_error_class(e) == want;
+	bool ok = gt_error_class(owned) == want;
 
 	FORMAT(b, fmt);
 	if (!ok)
 		why = gt_strf("expected %s, got %s: %s", gt_class_name(want),
-			      gt_class_name(gt_error_class(e)), gt_error_text(e));
+			      gt_class_name(gt_error_class(owned)), gt_error_text(owned));
 	line(ok, b.s, why, NULL);
 	return ok;
 }

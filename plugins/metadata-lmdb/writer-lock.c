@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A robust mutex in a file that all processes map. LMDB has such a lock too, but waits for it without
+ * end: a process that is stopped in the middle of a write would hang all others. The kernel tells the
+ * next owner when one died.
+ *
+ * The file's content means nothing after a reboot. Who can have the file's flock alone is the first
+ * and makes the mutex anew; everyone keeps it shared while the store is open.
+ */
+#include <config.h>
+
+#include "lmdb-store.h"
+
+#include <gantry/buf.h>
+#include <gantry/file.h>
+#include <gantry/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define MAGIC UINT64_C(0x67616e7472790001)
+#define SLICE 50 /* ms between two looks at the call */
+#define PATIENCE INT64_C(5000000000) /* ns; then the log names who is waited for */
+
+struct writer_shared {
+	_Atomic uint64_t magic; /* last to be written */
+	uint64_t size; /* of this struct: 32 and 64 bit programs have different ones */
+	_Atomic int32_t holder; /* pid, for messages */
+	pthread_mutex_t mutex;
+};
+
+static int make_mutex(struct writer_shared *w)
+{
+	pthread_mutexattr_t attr;
+	int rc = pthread_mutexattr_init(&attr);
+
+	atomic_store(&w->magic, 0);
+	if (rc)
+		return rc;
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	memset(&w->mutex, 0, sizeof(w->mutex));
+	rc = pthread_mutex_init(&w->mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+	if (rc)
+		return rc;
+	w->size = sizeof(*w);
+	atomic_store(&w->holder, 0);
+	atomic_store(&w->magic, MAGIC);
+	return 0;
+}
+
+/* Ends with the flock shared and the mutex made, by us or by somebody before. */
+static struct gt_error *share(struct writer_lock *l)
+{
+	for (;;) {
+		struct writer_shared *w = l->shared;
+
+		if (flock(l->fd, LOCK_EX | LOCK_NB) == 0) {
+			int rc = make_mutex(w);
+
+			if (rc)
+				return gt_error_errno(GT_UNKNOWN, rc, "make the writer lock");
+		} else if (errno != EWOULDBLOCK) {
+			return gt_error_errno(GT_UNKNOWN, errno, "lock writer.lock");
+		}
+		/* Between the two locks another first one may come: it finds nobody waiting. */
+		while (flock(l->fd, LOCK_SH) < 0)
+			if (errno != EINTR)
+				return gt_error_errno(GT_UNKNOWN, errno, "lock writer.lock");
+		if (atomic_load(&w->magic) == MAGIC) {
+			if (w->size != sizeof(*w))
+				return gt_error_new(GT_FAILED_PRECONDITION,
+						    "a program of another architecture has it open");
+			return NULL;
+		}
+		flock(l->fd, LOCK_UN); /* its maker died half-way */
+	}
+}
+
+struct gt_error *writer_lock_open(struct writer_lock *l, const char *root)
+{
+	gt_autofree char *path = gt_strf("%s/writer.lock", root);
+	struct gt_error *e = NULL;
+	void *p;
+
+	*l = (struct writer_lock){ .fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) };
+	if (l->fd < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "open %s", path);
+	/* Blocks of its own: writing through the map must not need the disk. */
+	if (ftruncate(l->fd, sizeof(struct writer_shared)) < 0)
+		e = gt_error_errno(gt_file_class(errno), errno, "size of %s", path);
+	else if (fallocate(l->fd, 0, 0, sizeof(struct writer_shared)) < 0 && errno != EOPNOTSUPP)
+		e = gt_error_errno(gt_file_class(errno), errno, "room for %s", path);
+	if (!e) {
+		p = mmap(NULL, sizeof(struct writer_shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 l->fd, 0);
+		if (p == MAP_FAILED)
+			e = gt_error_errno(GT_UNKNOWN, errno, "map %s", path);
+		else
+			l->shared = p;
+	}
+	if (!e)
+		e = gt_error_wrap(share(l), "%s", path);
+	if (e)
+		writer_lock_close(l);
+	return e;
+}
+
+void writer_lock_close(struct writer_lock *l)
+{
+	if (l->shared)
+		munmap(l->shared, sizeof(*l->shared));
+	if (l->fd >= 0)
+		close(l->fd);
+	*l = (struct writer_lock){ .fd = -1 };
+}
+
+static struct timespec slice_end(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += SLICE * 1000000L;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+struct gt_error *writer_lock_take(struct writer_lock *l, const struct gt_call *call,
+				  int64_t timeout)
+{
+	struct writer_shared *w = l->shared;
+	int rc = pthread_mutex_trylock(&w->mutex);
+	int64_t begin = rc == EBUSY ? gt_now() : 0;
+	bool told = false;
+
+	while (rc == EBUSY || rc == ETIMEDOUT) {
+		struct timespec end = slice_end();
+
+		GT_TRY(gt_call_check(call));
+		if (timeout && !call->deadline && gt_now() - begin >= timeout)
+			return gt_error_new(GT_UNAVAILABLE,
+					    "metadata: process %d has been writing for %lld seconds",
+					    (int)atomic_load(&w->holder),
+					    (long long)((gt_now() - begin) / 1000000000));
+		if (!told && gt_now() - begin >= PATIENCE) {
+			gt_log_warn("waiting for process %d to end its write",
+				    (int)atomic_load(&w->holder));
+			told = true;
+		}
+		rc = pthread_mutex_timedlock(&w->mutex, &end);
+	}
+	if (rc == EOWNERDEAD)
+		rc = pthread_mutex_consistent(&w->mutex); /* LMDB repairs what it guards */
+	if (rc)
+		return gt_error_errno(GT_INTERNAL, rc, "metadata: writer lock");
+	atomic_store(&w->holder, getpid());
+	return NULL;
+}
+
+void writer_lock_give(struct writer_lock *l)
+{
+	atomic_store(&l->shared->holder, 0);
+	pthread_mutex_unlock(&l->shared->mutex);
+}
