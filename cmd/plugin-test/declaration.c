@@ -4,55 +4,12 @@
 
 #include "suite.h"
 
+#include <core/kind.h>
 #include <gantry/buf.h>
-#include <gantry/content.h>
-#include <gantry/differ.h>
-#include <gantry/frontend.h>
-#include <gantry/metadata.h>
-#include <gantry/runtime.h>
-#include <gantry/services.h>
-#include <gantry/snapshotter.h>
 
 #include <ctype.h>
 #include <dlfcn.h>
 #include <string.h>
-
-/* X(kind's struct, op): the ops that a contract calls required. */
-#define REQUIRED(X)                                                                               \
-	X(content, info) X(content, reader) X(content, writer) X(content, remove) X(content, walk) \
-	X(content, status) X(content, walk_ingests) X(content, abort)                              \
-	X(snapshotter, stat) X(snapshotter, prepare) X(snapshotter, view) X(snapshotter, mounts)   \
-	X(snapshotter, commit) X(snapshotter, remove) X(snapshotter, walk)                         \
-	X(differ, apply)                                                                           \
-	X(metadata, update) X(metadata, view) X(metadata, get) X(metadata, put)                    \
-	X(metadata, remove) X(metadata, seek)                                                      \
-	X(runtime, create) X(runtime, start) X(runtime, remove) X(runtime, state) X(runtime, kill) \
-	X(runtime, wait) X(runtime, walk)                                                          \
-	X(frontend, run)
-
-struct required {
-	enum gt_kind kind;
-	const char *name;
-	size_t offset;
-};
-
-static const struct required required_ops[] = {
-#define X(NAME, name, key, type)                                                                  \
-	{ GT_##NAME, "open", offsetof(struct gt_##name##_ops, open) },                             \
-	{ GT_##NAME, "close", offsetof(struct gt_##name##_ops, close) },
-	GT_KINDS(X)
-#undef X
-#define X(kind_, op)                                                                              \
-	{ GT_KIND_OF_##kind_, #op, offsetof(struct gt_##kind_##_ops, op) },
-#define GT_KIND_OF_content GT_CONTENT
-#define GT_KIND_OF_snapshotter GT_SNAPSHOTTER
-#define GT_KIND_OF_differ GT_DIFFER
-#define GT_KIND_OF_metadata GT_METADATA
-#define GT_KIND_OF_runtime GT_RUNTIME
-#define GT_KIND_OF_frontend GT_FRONTEND
-	REQUIRED(X)
-#undef X
-};
 
 static bool is_line(const char *s)
 {
@@ -76,12 +33,9 @@ static void check_ops(const struct gt_plugin *p)
 	if (!suite_ok(p->ops.size != NULL, "there is an ops table"))
 		return;
 	size = *p->ops.size;
-	for (size_t i = 0; i < sizeof(required_ops) / sizeof(*required_ops); i++) {
-		const struct required *r = &required_ops[i];
+	for (const struct gt_required_op *r = gt_kind_facts(p->kind)->required; r->name; r++) {
 		void *op = NULL;
 
-		if (r->kind != p->kind)
-			continue;
 		if (r->offset + sizeof(op) <= size)
 			memcpy(&op, (const char *)p->ops.size + r->offset, sizeof(op));
 		suite_ok(op != NULL, "%s: the required op is there", r->name);

@@ -27,9 +27,6 @@
 #include <sys/wait.h>
 
 /* A kind whose suite is not built in gets the declaration's tests and those of open. */
-#pragma weak gt_host_open_file
-#pragma weak gt_host_close
-#pragma weak gt_kind_name
 #pragma weak suite_content
 #pragma weak suite_snapshotter
 #pragma weak suite_differ
@@ -98,8 +95,6 @@ static int parse(struct arguments *a, int argc, char **argv)
 static struct gt_error *open_plugin(const struct arguments *a, const char *root,
 				    struct gt_host **host, enum gt_kind *kind, void **instance)
 {
-	if (!gt_host_open_file)
-		return gt_error_new(GT_UNIMPLEMENTED, "this libgantry cannot open plugins");
 	return gt_host_open_file(a->file, root, &a->options,
 				 a->fast ? GT_DURABILITY_FAST : GT_DURABILITY_FULL, host, kind,
 				 instance);

@@ -33,6 +33,7 @@ struct local_writer {
 	int64_t flushed; /* writeback has begun up to here */
 	bool facts; /* startedat and the like are written */
 	bool done; /* committed or dropped: only close may follow */
+	bool fresh; /* nothing was there before us */
 	char *block; /* COPY_BLOCK bytes, once needed */
 };
 
@@ -375,6 +376,7 @@ static struct gt_error *resume(struct local_writer *w, struct gt_call *call, con
 	bool found = !e;
 
 	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	w->fresh = !found;
 	clock_gettime(CLOCK_REALTIME, &w->info.updated_at);
 	w->info.started_at = found ? old.started_at : w->info.updated_at;
 	w->info.total = found ? old.total : 0;
@@ -430,7 +432,9 @@ struct gt_error *writer_open(struct gt_content *c, struct gt_call *call, const c
 	if (!e)
 		e = gt_error_wrap(resume(w, call, ref, total, expected), "ingest %s", ref);
 	if (e) {
-		w->facts = true; /* nothing to leave behind */
+		if (w->fresh)
+			ingest_drop(s, w->dir, w->name);
+		w->facts = true; /* nothing more to leave behind */
 		local_writer_close(&w->base);
 		return e;
 	}

@@ -61,6 +61,7 @@ struct lmdb_txn {
 	int doom; /* LMDB's error after which nothing of this transaction can be kept */
 	uint64_t puts, removes; /* how many */
 	uint64_t put_bytes, removed_bytes;
+	uint64_t room; /* bytes of pages that what was put may fill */
 };
 
 /* txn.c: what a function sees of a transaction. */

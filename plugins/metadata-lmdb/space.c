@@ -139,8 +139,14 @@ static int fill(int fd, uint64_t end)
 
 static int allocate(int fd, uint64_t from, uint64_t end)
 {
-	int rc;
+	struct stat st;
+	int rc = 0;
 
+	/* Mostly an earlier process has done it all: a short command makes no work for the journal. */
+	if (!from && fstat(fd, &st) == 0 && (uint64_t)st.st_blocks * 512 >= (uint64_t)st.st_size)
+		from = st.st_size;
+	if (from >= end)
+		return 0;
 	do
 		rc = fallocate(fd, 0, from, end - from) < 0 ? errno : 0;
 	while (rc == EINTR);
@@ -160,12 +166,12 @@ struct gt_error *space_reserve(struct lmdb_store *s, const struct lmdb_txn *t)
 	used = info.me_last_pgno + 1;
 	/*
 	 * A change copies its leaf and now and then a branch; all of them together at most every page
-	 * there is, and what is new fills pages at least by half.
+	 * there is.
 	 */
 	pages = 2 * (t->puts + t->removes);
 	if (pages > used)
 		pages = used;
-	want = (used + pages) * s->page + 2 * t->put_bytes + RESERVE;
+	want = (used + pages) * s->page + t->room + RESERVE;
 	if (want <= s->reserved)
 		return NULL;
 	want = (want + STEP - 1) / STEP * STEP;

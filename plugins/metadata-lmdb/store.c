@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define READERS_MAX 2048 /* of all processes; the first one to open decides */
+#define READERS_MAX 1024 /* of all processes; the first one to open decides */
+#define READER_SIZE 64 /* a cache line each in LMDB's table, whose head is not larger than two */
 #define MAP_LEAST (1u << 20)
 
 static struct lmdb_store *store_of(struct gt_metadata *m)
@@ -71,13 +72,32 @@ static struct gt_error *open_database(struct lmdb_store *s)
 	return rc ? store_error(rc, "open the database") : NULL;
 }
 
+/*
+ * LMDB maps its reader table as a sparse file: on a full disk the first touch of a page would be a
+ * SIGBUS. Closing the file again is harmless here, before LMDB holds its locks on it.
+ */
+static struct gt_error *allocate_readers(const char *root)
+{
+	gt_autofree char *path = gt_strf("%s/meta.mdb-lock", root);
+	gt_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "open %s", path);
+	if (fallocate(fd, 0, 0, (READERS_MAX + 2) * READER_SIZE) < 0 && errno != EOPNOTSUPP &&
+	    errno != ENOSYS)
+		return gt_error_errno(gt_file_class(errno), errno, "room for %s", path);
+	return NULL;
+}
+
 static struct gt_error *open_env(struct lmdb_store *s, const char *root, uint64_t map, bool durable)
 {
 	gt_autofree char *path = gt_strf("%s/meta.mdb", root);
 	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (durable ? 0 : MDB_NOSYNC);
 	bool fresh = access(path, F_OK) < 0;
-	int dead, rc = mdb_env_create(&s->env);
+	int dead, rc;
 
+	GT_TRY(allocate_readers(root));
+	rc = mdb_env_create(&s->env);
 	if (rc)
 		return store_error(rc, "create an environment");
 	if (map < MAP_LEAST)

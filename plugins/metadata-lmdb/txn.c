@@ -92,6 +92,12 @@ struct gt_error *store_get(struct gt_txn *txn, struct gt_slice key, struct gt_sl
 	return NULL;
 }
 
+/* Small values fill the pages they share at least by half; a large one has pages of its own. */
+static uint64_t room_of(size_t page, size_t len)
+{
+	return len < page / 2 ? 2 * len : len + 2 * page;
+}
+
 struct gt_error *store_put(struct gt_txn *txn, struct gt_slice key, struct gt_slice value)
 {
 	struct lmdb_txn *t = txn_of(txn);
@@ -109,6 +115,7 @@ struct gt_error *store_put(struct gt_txn *txn, struct gt_slice key, struct gt_sl
 		return doom(t, rc, "put");
 	t->puts++;
 	t->put_bytes += key.len + value.len;
+	t->room += room_of(store_of(t)->page, key.len + value.len);
 	return NULL;
 }
 

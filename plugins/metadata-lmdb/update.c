@@ -133,6 +133,7 @@ static bool run_nested(struct lmdb_store *s, MDB_txn *parent, struct update *u,
 	sum->removes += t.removes;
 	sum->put_bytes += t.put_bytes;
 	sum->removed_bytes += t.removed_bytes;
+	sum->room += t.room;
 	return true;
 }
 
