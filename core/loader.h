@@ -9,7 +9,7 @@
 #include <gantry/plugin.h>
 
 struct gt_module {
-	char *name; /* "snapshotter-overlay" */
+	char *name; /* the file's, without ".so" */
 	char *file; /* its path; NULL if it was not found */
 	/* The declaration in the host's sizes; tables are copies, strings the module's. */
 	struct gt_plugin plugin;
