@@ -17,7 +17,7 @@
 #define RESERVE ((off_t)128 << 10)
 #define RESERVE_STEP ((off_t)256 << 10)
 
-#define VERSION "1"
+#define RECORDS_VERSION "1"
 
 struct gt_error *snapdb_error(int rc, const char *what)
 {
@@ -119,6 +119,32 @@ static struct gt_error *begin(struct gt_snapdb *db, unsigned flags, struct snapd
 	}
 }
 
+/* Whether as much is free within the file: values of database 0 are lists of pages behind their number. */
+static bool has_free_pages(struct gt_snapdb *db, unsigned page_size)
+{
+	MDB_val k, v;
+	MDB_cursor *c;
+	MDB_txn *txn; /* LMDB shows that database to readers only */
+	uint64_t n = 0;
+
+	if (mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn))
+		return false;
+	if (mdb_cursor_open(txn, 0, &c)) {
+		mdb_txn_abort(txn);
+		return false;
+	}
+	while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0) {
+		size_t pages = 0;
+
+		if (v.mv_size >= sizeof(pages))
+			memcpy(&pages, v.mv_data, sizeof(pages));
+		n += pages;
+	}
+	mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	return n * page_size >= (uint64_t)RESERVE;
+}
+
 static struct gt_error *keep_reserve(struct gt_snapdb *db)
 {
 	MDB_envinfo info;
@@ -133,10 +159,11 @@ static struct gt_error *keep_reserve(struct gt_snapdb *db)
 	used = (off_t)(info.me_last_pgno + 1) * stat.ms_psize;
 	if (st.st_size >= used + RESERVE)
 		return NULL;
-	if (fallocate(fd, 0, 0, used + RESERVE_STEP) < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-		return gt_error_errno(gt_file_class(errno), errno,
-				      "keep room for removals in the snapshot records");
-	return NULL;
+	if (fallocate(fd, 0, 0, used + RESERVE_STEP) == 0 || errno == EOPNOTSUPP ||
+	    errno == ENOSYS || has_free_pages(db, stat.ms_psize))
+		return NULL;
+	return gt_error_errno(gt_file_class(errno), errno,
+			      "keep room for removals in the snapshot records");
 }
 
 struct gt_error *snapdb_write(struct gt_snapdb *db, unsigned how, snapdb_fn *fn, void *arg)
@@ -183,9 +210,10 @@ static struct gt_error *check_version(struct snapdb_txn *t, void *arg)
 	GT_TRY(snapdb_error(mdb_dbi_open(t->txn, NULL, 0, &t->db->dbi), "open"));
 	gt_buf_addc(&key, 'v');
 	GT_TRY(snapdb_get(t, &key, &v, arg));
-	if (*(bool *)arg && (v.mv_size != strlen(VERSION) || memcmp(v.mv_data, VERSION, v.mv_size)))
+	if (*(bool *)arg && (v.mv_size != strlen(RECORDS_VERSION) ||
+			     memcmp(v.mv_data, RECORDS_VERSION, v.mv_size)))
 		return gt_error_new(GT_FAILED_PRECONDITION,
-				    "the snapshot records have version %.*s, not " VERSION,
+				    "the snapshot records have version %.*s, not " RECORDS_VERSION,
 				    (int)(v.mv_size < 20 ? v.mv_size : 20), (char *)v.mv_data);
 	return NULL;
 }
@@ -196,7 +224,7 @@ static struct gt_error *set_version(struct snapdb_txn *t, void *arg)
 
 	(void)arg;
 	gt_buf_addc(&key, 'v');
-	return snapdb_put(t, &key, VERSION, strlen(VERSION));
+	return snapdb_put(t, &key, RECORDS_VERSION, strlen(RECORDS_VERSION));
 }
 
 /* The names of the two files must not be lost where what they hold is not. */
