@@ -38,7 +38,7 @@ struct gt_container_options {
 	struct gt_labels labels; /* also become annotations, as ctr does */
 	struct gt_labels annotations;
 
-	struct gt_strv args; /* in the place of the image's cmd */
+	struct gt_strv args; /* in the place of the image's entrypoint and cmd */
 	const char *cwd;
 	const char *user;
 	const char *hostname;

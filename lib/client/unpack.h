@@ -14,6 +14,13 @@ struct gt_unpack_options {
 	const struct gt_labels *labels; /* further labels for the snapshots; NULL: none */
 	unsigned jobs; /* layers at the same time; 0: one a processor */
 	bool keep_partial; /* on an error layers that are committed stay */
+	/*
+	 * Brings layer i's blob into the content service just before it is applied, from the thread that
+	 * applies it, so that fetching and applying overlap; NULL: the blobs are there. It may be called
+	 * for several layers at once, for each at most once.
+	 */
+	struct gt_error *(*fetch)(void *arg, struct gt_call *call, size_t i);
+	void *arg;
 };
 
 /* All of it; returns when the image can be used. */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include <client/container.h>
+
+#include <gantry/api-images.h>
+#include <gantry/api-snapshots.h>
+#include <gantry/api-tasks.h>
+#include <gantry/log.h>
+
+#include <client/container-spec.h>
+#include <client/defaults.h>
+#include <client/image.h>
+#include <client/rootfs.h>
+#include <client/runtime-options.h>
+#include <client/unpack.h>
+#include <string.h>
+
+#define LABEL_MAX 4096
+
+static struct gt_error *image_view(struct gt_services *s, struct gt_call *call,
+				   const struct gt_container_options *o, struct gt_image_view *out)
+{
+	gt_auto(gt_platforms) platforms = { 0 };
+	gt_auto(gt_image) image = { 0 };
+
+	if (o->platform)
+		GT_TRY(gt_platforms_add(&platforms, o->platform));
+	else
+		gt_platforms_add_host(&platforms);
+	GT_TRY(gt_images_get(s, call, o->image, &image));
+	return gt_error_wrap(gt_image_resolve(s, call, &image.target, &platforms, out), "image %s",
+			     o->image);
+}
+
+/* Prepares the snapshot that the container writes to; unpacks the image if that is missing. */
+static struct gt_error *prepare(struct gt_services *s, struct gt_call *call,
+				const struct gt_container_options *o,
+				const struct gt_image_view *v, const char *snapshotter,
+				struct gt_mounts *mounts)
+{
+	const char *parent = gt_image_view_chain_id(v);
+	struct gt_unpack_options unpack = { .snapshotter = snapshotter };
+	struct gt_error *e = gt_snapshots_prepare(s, call, snapshotter, o->id, parent,
+						  &o->snapshot_labels, mounts);
+
+	if (gt_error_class(e) != GT_NOT_FOUND || !*parent)
+		return e;
+	gt_error_free(e);
+	GT_TRY(gt_error_wrap(gt_image_unpack(s, call, v, &unpack), "unpack %s", o->image));
+	return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &o->snapshot_labels,
+				    mounts);
+}
+
+/* Prefixes that daemons act upon: what an image says is never control data. */
+static bool is_reserved(const char *key)
+{
+	static const char *const prefixes[] = { "containerd.io/", "io.containerd.",
+						"io.cri-containerd" };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+		if (!strncmp(key, prefixes[i], strlen(prefixes[i])))
+			return true;
+	}
+	return false;
+}
+
+static void image_labels(const struct gt_image_config *c, struct gt_labels *out)
+{
+	const char *signal = *c->stop_signal ? c->stop_signal : "SIGTERM";
+	struct gt_error *e;
+	int number;
+
+	for (size_t i = 0; i < c->labels.n; i++) {
+		const struct gt_label *l = &c->labels.v[i];
+
+		if (is_reserved(l->key))
+			continue;
+		if (strlen(l->key) + strlen(l->value) > LABEL_MAX) {
+			gt_log_warn("image label %.64s is longer than %d bytes: left out", l->key,
+				    LABEL_MAX);
+			continue;
+		}
+		gt_labels_set(out, l->key, l->value);
+	}
+	e = gt_signal_parse(signal, &number);
+	gt_labels_set(out, GT_LABEL_STOP_SIGNAL, e ? "SIGTERM" : signal);
+	gt_error_free(e);
+}
+
+static struct gt_error *options_check(const struct gt_container_options *o)
+{
+	int sources = !!o->image + !!o->rootfs + !!o->spec;
+
+	GT_TRY(gt_identifier_check("container id", o->id));
+	if (sources != 1)
+		return gt_error_new(GT_INVALID_ARGUMENT,
+				    "a container is made of an image, a root folder or a spec");
+	if (o->privileged_without_host_devices && !o->privileged)
+		return gt_error_new(GT_INVALID_ARGUMENT, "can't use 'privileged-without-host-devices' "
+							 "without 'privileged' specified");
+	if (o->cpus > 0 && (o->cpu_quota > 0 || o->cpu_period))
+		return gt_error_new(GT_INVALID_ARGUMENT,
+				    "cpus and quota/period should be used separately");
+	return NULL;
+}
+
+/* Fills the record; with a snapshot, 'mounts' show it and nothing is written to it yet. */
+static struct gt_error *fill(struct gt_call *call, const struct gt_container_options *o,
+			     const struct gt_image_view *v, const struct gt_mounts *mounts,
+			     struct gt_container *c)
+{
+	gt_autoptr(gt_spec) spec = NULL;
+	gt_autofd int root = -1;
+
+	if (v) {
+		GT_TRY(gt_error_wrap(gt_rootfs_open(mounts, true, &root), "open root file system"));
+		image_labels(&v->config, &c->labels);
+	}
+	for (size_t i = 0; i < o->labels.n; i++)
+		gt_labels_set(&c->labels, o->labels.v[i].key, o->labels.v[i].value);
+	GT_TRY(gt_container_spec_make(call, o, v ? &v->config : NULL, root, &spec));
+	gt_spec_any(spec, &c->spec);
+	return gt_runtime_options(o, c->runtime, &c->runtime_options);
+}
+
+struct gt_error *gt_container_new(struct gt_services *s, struct gt_call *call,
+				  const struct gt_container_options *o, struct gt_container *out)
+{
+	gt_auto(gt_container) c = { 0 };
+	gt_auto(gt_image_view) v = { 0 };
+	gt_auto(gt_mounts) mounts = { 0 };
+	struct gt_error *e;
+
+	GT_TRY(options_check(o));
+	c.id = gt_xstrdup(o->id);
+	c.image = gt_xstrdup(o->image ? o->image : "");
+	c.sandbox = gt_xstrdup(o->sandbox ? o->sandbox : "");
+	GT_TRY(gt_default_runtime(s, call, o->runtime, &c.runtime));
+	if (!o->image) {
+		c.snapshotter = gt_xstrdup("");
+		c.snapshot_key = gt_xstrdup("");
+		GT_TRY(fill(call, o, NULL, NULL, &c));
+		return gt_containers_create(s, call, &c, out);
+	}
+	GT_TRY(image_view(s, call, o, &v));
+	GT_TRY(gt_default_snapshotter(s, call, o->snapshotter, &c.snapshotter));
+	GT_TRY(prepare(s, call, o, &v, c.snapshotter, &mounts));
+	c.snapshot_key = gt_xstrdup(o->id);
+	e = fill(call, o, &v, &mounts, &c);
+	if (!e)
+		e = gt_containers_create(s, call, &c, out);
+	if (e) {
+		struct gt_call cleanup = *call;
+
+		cleanup.cancel = NULL;
+		cleanup.deadline = 0;
+		gt_log_warn_take(gt_snapshots_remove(s, &cleanup, c.snapshotter, c.snapshot_key),
+				 "remove snapshot %s", c.snapshot_key);
+	}
+	return e;
+}
+
+/* A view of the image's layers, to look up the user without making the container. */
+static struct gt_error *spec_of_image(struct gt_services *s, struct gt_call *call,
+				      const struct gt_container_options *o, struct gt_spec **out)
+{
+	gt_auto(gt_image_view) v = { 0 };
+	gt_auto(gt_mounts) mounts = { 0 };
+	gt_autofree char *snapshotter = NULL;
+	struct gt_container_options tmp = *o;
+	gt_autofree char *key = gt_strf("%s-spec", o->id);
+	gt_autofd int root = -1;
+	struct gt_call cleanup = *call;
+	struct gt_error *e;
+
+	GT_TRY(image_view(s, call, o, &v));
+	GT_TRY(gt_default_snapshotter(s, call, o->snapshotter, &snapshotter));
+	tmp.id = key;
+	GT_TRY(prepare(s, call, &tmp, &v, snapshotter, &mounts));
+	e = gt_rootfs_open(&mounts, true, &root);
+	if (!e)
+		e = gt_container_spec_make(call, o, &v.config, root, out);
+	cleanup.cancel = NULL;
+	cleanup.deadline = 0;
+	gt_log_warn_take(gt_snapshots_remove(s, &cleanup, snapshotter, key), "remove snapshot %s",
+			 key);
+	return e;
+}
+
+struct gt_error *gt_container_spec(struct gt_services *s, struct gt_call *call,
+				   const struct gt_container_options *o, struct gt_spec **out)
+{
+	GT_TRY(options_check(o));
+	if (o->image)
+		return spec_of_image(s, call, o, out);
+	return gt_container_spec_make(call, o, NULL, -1, out);
+}
+
+/* Go's form of a task's state, as containerd's client prints it. */
+static struct gt_error *not_stopped(const struct gt_task_state *t)
+{
+	static const char *const words[] = { "unknown", "created", "running",
+					     "stopped", "paused",  "pausing" };
+	const char *word = t->status <= GT_TASK_PAUSING ? words[t->status] : words[0];
+
+	return gt_error_new(GT_FAILED_PRECONDITION,
+			    "cannot delete a non stopped container: {%s %u 0001-01-01 00:00:00 +0000 "
+			    "UTC}",
+			    word, t->exit_status);
+}
+
+struct gt_error *gt_container_remove_parts(struct gt_services *s, struct gt_call *call,
+					   const struct gt_container *c, bool keep_snapshot)
+{
+	/* The snapshot first: should we die in between, the record says what to delete again. */
+	if (!keep_snapshot && *c->snapshot_key)
+		GT_TRY(gt_error_unless(gt_snapshots_remove(s, call, c->snapshotter,
+							   c->snapshot_key),
+				       GT_NOT_FOUND));
+	return gt_containers_remove(s, call, c->id);
+}
+
+struct gt_error *gt_container_delete(struct gt_services *s, struct gt_call *call, const char *id,
+				     bool keep_snapshot)
+{
+	gt_auto(gt_container) c = { 0 };
+	gt_auto(gt_task_state) t = { 0 };
+	struct gt_error *e;
+
+	GT_TRY(gt_containers_get(s, call, id, &c));
+	e = gt_tasks_get(s, call, id, "", &t);
+	if (gt_error_class(e) == GT_NOT_FOUND) {
+		gt_error_free(e);
+		return gt_container_remove_parts(s, call, &c, keep_snapshot);
+	}
+	GT_TRY(e);
+	if (t.status != GT_TASK_STOPPED && t.status != GT_TASK_CREATED)
+		return not_stopped(&t);
+	GT_TRY(gt_error_unless(gt_tasks_remove(s, call, id, "", &(struct gt_exit){ 0 }),
+			       GT_NOT_FOUND));
+	return gt_container_remove_parts(s, call, &c, keep_snapshot);
+}
