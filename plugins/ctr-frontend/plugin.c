@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "app.h"
+
+#include <gantry/buf.h>
+#include <gantry/frontend.h>
+
+struct ctr_frontend {
+	struct gt_frontend base;
+	const struct gt_init *init;
+};
+
+static struct gt_error *ctr_open(const struct gt_init *init, struct gt_frontend **out)
+{
+	struct ctr_frontend *f = gt_xcalloc(1, sizeof(*f));
+
+	f->init = init;
+	*out = &f->base;
+	return NULL;
+}
+
+static void ctr_close(struct gt_frontend *base)
+{
+	free(base);
+}
+
+static struct gt_error *ctr_run_op(struct gt_frontend *base, struct gt_call *call, int argc,
+				   char **argv, int *status)
+{
+	struct ctr_frontend *f = (struct ctr_frontend *)base;
+
+	*status = ctr_main(f->init, call, stdout, stderr, argc, argv);
+	return NULL;
+}
+
+static const struct gt_frontend_ops ctr_ops = {
+	.size = sizeof(ctr_ops),
+	.open = ctr_open,
+	.close = ctr_close,
+	.run = ctr_run_op,
+};
+
+GT_PLUGIN(ctr_frontend) = {
+	GT_PLUGIN_HEADER,
+	.kind = GT_FRONTEND,
+	.id = "ctr",
+	.doc = "The command line ctr, with containerd's commands, flags and output.",
+	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES }, { 0 } },
+	.ops.frontend = &ctr_ops,
+};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "commands.h"
+#include "create.h"
+
+#include <client/task.h>
+
+#include <string.h>
+
+static struct gt_error *write_pid(void *arg, uint32_t pid)
+{
+	return ctr_write_pid(ctr_string(arg, "pid-file"), pid);
+}
+
+/* What containerd's ctr refuses before it does anything. */
+static struct gt_error *check_flags(const struct ctr *c)
+{
+	GT_TRY(ctr_creation_arguments(c, GT_UNKNOWN));
+	if (ctr_bool(c, "rm") && ctr_bool(c, "detach"))
+		return ctr_usage_error("flags --detach and --rm cannot be specified together");
+	if (ctr_bool(c, "tty") && ctr_bool(c, "null-io"))
+		return ctr_usage_error("tty and null-io cannot be used together");
+	if (ctr_bool(c, "privileged-without-host-devices") && !ctr_bool(c, "privileged"))
+		return ctr_usage_error("can't use 'privileged-without-host-devices' without "
+				       "'privileged' specified");
+	if (ctr_float(c, "cpus") > 0 && (ctr_int(c, "cpu-quota") != -1 || ctr_uint(c, "cpu-period")))
+		return ctr_usage_error("cpus and quota/period should be used separately");
+	if (ctr_bool(c, "runc-systemd-cgroup") && !*ctr_string(c, "cgroup"))
+		return ctr_usage_error("option --runc-systemd-cgroup requires --cgroup to be set, e.g. "
+				       "\"machine.slice:foo:deadbeef\"");
+	return NULL;
+}
+
+static const char *or_null(const char *s)
+{
+	return *s ? s : NULL;
+}
+
+static struct gt_error *run_run(struct ctr *c)
+{
+	gt_autoptr(gt_signals) signals = NULL;
+	gt_auto(ctr_creation) creation = { 0 };
+	struct gt_container_options *o = &creation.options;
+	gt_autofree char *fifo_dir = NULL;
+	struct gt_task_options t = {
+		.detach = ctr_bool(c, "detach"),
+		.null_io = ctr_bool(c, "null-io"),
+		.log_uri = or_null(ctr_string(c, "log-uri")),
+		.in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.err = STDERR_FILENO,
+		.created = write_pid,
+		.arg = c,
+	};
+	uint32_t status = 0;
+	struct gt_services *s;
+
+	GT_TRY(check_flags(c));
+	/* Before any plugin makes a thread: they shall inherit the mask. */
+	if (!t.detach)
+		GT_TRY(gt_signals_open(&signals));
+	t.signals = signals;
+	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
+	GT_TRY(ctr_services(c, &s));
+	GT_TRY(ctr_creation_read(c, s, &creation));
+	o->platform = or_null(ctr_string(c, "platform"));
+	o->privileged_without_host_devices = ctr_bool(c, "privileged-without-host-devices");
+	o->cpus = ctr_float(c, "cpus");
+	o->cpu_shares = ctr_uint(c, "cpu-shares");
+	o->cpuset_cpus = or_null(ctr_string(c, "cpuset-cpus"));
+	o->cpuset_mems = or_null(ctr_string(c, "cpuset-mems"));
+	o->rlimit_nofile = or_null(ctr_string(c, "rlimit-nofile"));
+	o->cgroup = ctr_is_set(c, "cgroup", CTR_STRING) ? ctr_string(c, "cgroup") : NULL;
+	t.no_pivot = ctr_bool(c, "no-pivot");
+	GT_TRY(gt_container_run(s, &c->call, o, &t, ctr_bool(c, "rm"), &status));
+	c->status = (int)status;
+	return NULL;
+}
+
+static const struct ctr_flag flags[] = {
+	{ .name = "rm", .type = CTR_BOOL, .text = "delete the container when it has ended" },
+	{ .name = "null-io", .type = CTR_BOOL, .text = "connect the process to /dev/null" },
+	{ .name = "log-uri",
+	  .type = CTR_STRING,
+	  .text = "where output goes: file:///PATH, or binary:///PATH for a logging program" },
+	{ .name = "detach", .alias = "d", .type = CTR_BOOL, .text = "leave it running and return" },
+	{ .name = "fifo-dir", .type = CTR_STRING, .text = "folder for the FIFOs of stdio" },
+	{ .name = "cgroup",
+	  .type = CTR_STRING,
+	  .text = "cgroup's path; \"\" leaves it to the runtime (default: /NAMESPACE/ID)" },
+	{ .name = "platform", .type = CTR_STRING, .text = "take the image for that platform" },
+	{ .name = "privileged-without-host-devices",
+	  .type = CTR_BOOL,
+	  .text = "with --privileged: without the host's devices" },
+	{ .name = "cpus", .type = CTR_FLOAT, .text = "processors' worth of time" },
+	{ .name = "cpu-shares",
+	  .type = CTR_UINT,
+	  .value = "1024",
+	  .text = "share of processor time where it is short" },
+	{ .name = "cpuset-cpus", .type = CTR_STRING, .text = "processors to run on: 0-3,5" },
+	{ .name = "cpuset-mems", .type = CTR_STRING, .text = "memory nodes to use: 0,1" },
+	{ .name = "rlimit-nofile", .type = CTR_STRING, .text = "open files: `SOFT:HARD`" },
+	{ .name = "no-pivot", .type = CTR_BOOL, .text = "change the root by chroot, as on a ramdisk" },
+	{ 0 },
+};
+
+const struct ctr_command ctr_run = {
+	.name = "run",
+	.text = "create a container and run it",
+	.args = "[flags] Image|RootFS ID [COMMAND] [ARG...]",
+	.more = "The program ends with the process's exit status. Signals go on to the process.",
+	.flags = (const struct ctr_flag *const[]){ flags, ctr_snapshotter_flag,
+						   ctr_snapshot_label_flag, ctr_container_flags,
+						   NULL },
+	.run = run_run,
+	.bits = CTR_FLAGS_FIRST,
+};
