@@ -108,7 +108,7 @@ static struct gt_error *commit_in(struct snapdb_txn *t, void *arg)
 	if (e.info.kind != GT_SNAPSHOT_ACTIVE)
 		return gt_error_new(GT_FAILED_PRECONDITION, "snapshot %s is not active", c->key);
 	GT_TRY(must_be_free(t, c->name));
-	if (c->parent)
+	if (c->parent && *c->parent)
 		GT_TRY(rebase(t, &e, c->parent));
 	GT_TRY(record_drop(t, c->key));
 	free(e.info.key);

@@ -65,7 +65,7 @@ GT_MUST_USE struct gt_error *gt_snapdb_create(struct gt_snapdb *db, const struct
 					      struct gt_snapdb_entry *out);
 
 /*
- * Makes the active 'key' the committed 'name'. 'parent' (NULL: the one it has) is one to give it where
+ * Makes the active 'key' the committed 'name'. 'parent' (NULL or "": the one it has) is one to give it where
  * it has none; FAILED_PRECONDITION if it has another.
  */
 GT_MUST_USE struct gt_error *gt_snapdb_commit(struct gt_snapdb *db, const char *name,
