@@ -31,6 +31,13 @@ void gt_spec_set_rootfs(struct gt_spec *s, const char *path)
 	json_object_set_new(gt_spec_object(s->doc, "root"), "path", json_string(path));
 }
 
+char *gt_spec_rootfs(const struct gt_spec *s)
+{
+	const json_t *root = json_object_get(s->doc, "root");
+
+	return gt_xstrdup(json_string_value(json_object_get(root, "path")));
+}
+
 void gt_spec_set_readonly(struct gt_spec *s, bool readonly)
 {
 	json_t *root = gt_spec_object(s->doc, "root");

@@ -53,6 +53,8 @@ GT_MUST_USE struct gt_error *gt_spec_set_cwd(struct gt_spec *s, const char *cwd)
 /* uid, gid and supplementary groups, the primary one among them. */
 void gt_spec_set_user(struct gt_spec *s, const struct gt_user *u);
 void gt_spec_set_rootfs(struct gt_spec *s, const char *path);
+/* A new string; NULL where it has none. */
+char *gt_spec_rootfs(const struct gt_spec *s);
 void gt_spec_set_readonly(struct gt_spec *s, bool readonly);
 void gt_spec_set_tty(struct gt_spec *s, bool tty); /* also TERM=xterm where none is set */
 bool gt_spec_tty(const struct gt_spec *s);
