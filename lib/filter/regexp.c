@@ -126,15 +126,13 @@ static bool class_posix(struct class *c, const char *name, size_t len)
 static struct gt_error *class_emit(struct translation *t, const struct class *c)
 {
 	struct class set = *c;
-	bool negated = c->beyond, any = false, full = true;
+	bool negated = c->beyond, any = false;
 
 	if (negated)
 		class_invert(&set);
 	set.has[0] = false; /* no text holds it */
-	for (unsigned i = 1; i < 128; i++) {
+	for (unsigned i = 1; i < 128; i++)
 		any |= set.has[i];
-		full &= set.has[i];
-	}
 	if (!any) {
 		if (!negated)
 			return wrong(t, "a class that matches nothing");

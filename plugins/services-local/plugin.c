@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "local.h"
+
+#include <gantry/buf.h>
+
+static struct gt_error *local_open(const struct gt_init *init, struct gt_services **out)
+{
+	struct local *l = gt_xcalloc(1, sizeof(*l));
+
+	l->init = init;
+	l->config = init->config;
+	*out = &l->base;
+	return NULL;
+}
+
+static void local_close(struct gt_services *s)
+{
+	free(s);
+}
+
+static const struct gt_option local_options[] = {
+	GT_OPT_ENUM(struct local_config, content_sharing, "shared", "shared|isolated",
+		    "Whether a namespace that names a blob's digest gets the blob that another has, "
+		    "or must send the bytes itself (unless that other is labelled "
+		    "containerd.io/namespace.shareable=true)."),
+	GT_OPT_DURATION(struct local_config, task_timeout, "2s",
+			"How long a listing of tasks waits for one before it shows UNKNOWN."),
+	{ 0 }
+};
+
+static const struct gt_need local_needs[] = {
+	{ .kind = GT_METADATA },
+	{ .kind = GT_CONTENT, .flags = GT_NEED_OPTIONAL },
+	{ .kind = GT_SNAPSHOTTER, .flags = GT_NEED_OPTIONAL },
+	{ .kind = GT_DIFFER, .flags = GT_NEED_OPTIONAL },
+	{ .kind = GT_RUNTIME, .flags = GT_NEED_OPTIONAL },
+	{ 0 }
+};
+
+static const struct gt_services_ops local_ops = {
+	.size = sizeof(local_ops),
+	.open = local_open,
+	.close = local_close,
+#define X(name) .name = &local_##name,
+	GT_SERVICE_TABLES(X)
+#undef X
+};
+
+GT_PLUGIN(services_local) = {
+	GT_PLUGIN_HEADER,
+	.kind = GT_SERVICES,
+	.id = "local",
+	.doc = "The whole API over the drivers of this process.",
+	.needs = local_needs,
+	.options = local_options,
+	.config_size = sizeof(struct local_config),
+	.ops.services = &local_ops,
+};

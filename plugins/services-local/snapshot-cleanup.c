@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Brings a snapshotter and the records together again, where processes died between the two. Nobody
+ * else makes snapshots meanwhile.
+ */
+#include <config.h>
+
+#include "snapshots.h"
+
+#include "namespaces.h"
+
+#include <gantry/log.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+/* All snapshots of a snapshotter, as it has them: sorted by key. */
+struct backends {
+	struct gt_snapshot_info *v;
+	bool *known; /* by a record */
+	size_t n;
+	size_t alloc;
+};
+
+static void backends_done(struct backends *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		gt_snapshot_info_done(&b->v[i]);
+	free(b->v);
+	free(b->known);
+}
+
+static struct gt_error *backends_add(void *arg, const struct gt_snapshot_info *i)
+{
+	struct backends *b = arg;
+
+	GT_GROW(b->v, b->n, b->alloc);
+	gt_snapshot_info_copy(&b->v[b->n++], i);
+	return NULL;
+}
+
+static int info_compare(const void *a, const void *b)
+{
+	const struct gt_snapshot_info *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+static struct gt_error *backends_read(const struct place *p, struct backends *b)
+{
+	GT_TRY(gt_snapshotter_walk(p->sn, p->call, backends_add, b));
+	if (b->n)
+		qsort(b->v, b->n, sizeof(*b->v), info_compare);
+	b->known = gt_xcalloc(b->n + 1, sizeof(*b->known));
+	return NULL;
+}
+
+/* Where 'key' stands, or would stand. */
+static size_t backends_find(const struct backends *b, const char *key, bool *found)
+{
+	size_t lo = 0, hi = b->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (strcmp(b->v[mid].key, key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*found = lo < b->n && !strcmp(b->v[lo].key, key);
+	return lo;
+}
+
+static struct gt_error *remove_lost(const struct place *p, const struct record *r)
+{
+	struct snapshot_removal removal = { .p = p, .r = r };
+	struct gt_error *e = local_update(p->l, p->call, snapshot_remove_record, &removal);
+
+	snapshot_done(&removal.object);
+	gt_log_warn("snapshot %s in namespace %s: lost by its snapshotter, forgotten", r->name,
+		    r->ns);
+	/* One with children is broken, but still says what they stood on. */
+	return gt_error_unless(e, GT_FAILED_PRECONDITION);
+}
+
+/*
+ * A record whose snapshot is not there: if it was active and stands committed under its number, the
+ * commit is ended, else it is forgotten.
+ */
+static struct gt_error *mend(const struct place *p, const struct snapshot *s, struct backends *b)
+{
+	gt_auto(record) active = RECORD_INIT;
+	gt_auto(record) made = RECORD_INIT;
+	gt_auto(snapshot) object = { .seq = s->seq };
+	gt_autofree char *prefix = gt_strf("%s/%" PRIu64 "/", p->call->ns, s->seq);
+	struct snapshot_commit c = {
+		.p = p, .active = &active, .made = &made, .was = s, .object = &object,
+		.parent = s->info.parent,
+	};
+	bool found;
+	size_t i = backends_find(b, prefix, &found);
+
+	GT_TRY(place_record(p, s->info.key, &active));
+	if (s->info.kind != GT_SNAPSHOT_ACTIVE || i == b->n ||
+	    strncmp(b->v[i].key, prefix, strlen(prefix)) || b->v[i].kind != GT_SNAPSHOT_COMMITTED)
+		return remove_lost(p, &active);
+	object.backend = gt_xstrdup(b->v[i].key);
+	gt_snapshot_info_copy(&object.info, &b->v[i]);
+	free(object.info.key);
+	object.info.key = gt_xstrdup(object.backend + strlen(prefix));
+	free(object.info.parent);
+	object.info.parent = gt_xstrdup(s->info.parent);
+	object.info.created_at = object.info.updated_at = local_time();
+	GT_TRY(place_record(p, object.info.key, &made));
+	GT_TRY(local_update(p->l, p->call, snapshot_commit_record, &c));
+	b->known[i] = !c.existed;
+	return NULL;
+}
+
+struct matching {
+	struct place p;
+	struct backends *b;
+	struct snapshot *lost;
+	size_t n;
+	size_t alloc;
+};
+
+static struct gt_error *match(void *arg, const void *object)
+{
+	struct matching *m = arg;
+	const struct snapshot *s = object;
+	bool found;
+	size_t i = backends_find(m->b, s->backend, &found);
+
+	if (found) {
+		m->b->known[i] = true;
+		return NULL;
+	}
+	GT_GROW(m->lost, m->n, m->alloc);
+	m->lost[m->n] = (struct snapshot){ .backend = gt_xstrdup(s->backend), .seq = s->seq };
+	gt_snapshot_info_copy(&m->lost[m->n++].info, &s->info);
+	return NULL;
+}
+
+/* Compares the records of one namespace with the snapshotter's snapshots, and mends them. */
+static struct gt_error *match_namespace(const struct place *p, const char *ns, struct backends *b)
+{
+	gt_auto(gt_buf) prefix = GT_BUF_INIT;
+	struct gt_call call = *p->call;
+	struct matching m = { .p = *p, .b = b };
+	struct gt_error *e;
+
+	call.ns = ns;
+	call.lease = NULL;
+	m.p.call = &call;
+	key_set_prefix(&prefix, KEY_SNAPSHOT, ns, p->name, NULL);
+	e = records_list(p->l, &call, &snapshot_kind, &prefix, NULL, match, &m);
+	for (size_t i = 0; i < m.n; i++) {
+		if (!e)
+			e = mend(&m.p, &m.lost[i], b);
+		snapshot_done(&m.lost[i]);
+	}
+	free(m.lost);
+	return e;
+}
+
+/* Deletes what no record knows, children first. */
+static struct gt_error *remove_unknown(const struct place *p, struct backends *b)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < b->n; i++) {
+			struct gt_error *e;
+
+			if (b->known[i])
+				continue;
+			e = gt_snapshotter_remove(p->sn, p->call, b->v[i].key);
+			if (gt_error_class(e) == GT_FAILED_PRECONDITION) {
+				gt_error_free(e); /* has children */
+				continue;
+			}
+			GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+			b->known[i] = true;
+			again = true;
+		}
+	}
+	return NULL;
+}
+
+static struct gt_error *all_names(struct gt_txn *t, void *arg)
+{
+	return namespace_names(t, false, arg);
+}
+
+struct gt_error *snapshots_cleanup(struct gt_services *s, struct gt_call *call,
+				   const char *snapshotter)
+{
+	struct place p;
+	gt_auto(backends) b = { 0 };
+	gt_auto(gt_strv) names = { 0 };
+	gt_autofd int alone = -1;
+
+	GT_TRY(place_find(s, call, snapshotter, &p));
+	GT_TRY(local_lock_alone(p.l, call, &alone));
+	GT_TRY(backends_read(&p, &b));
+	GT_TRY(local_view(p.l, call, all_names, &names));
+	for (size_t i = 0; i < names.n; i++)
+		GT_TRY(match_namespace(&p, names.v[i], &b));
+	GT_TRY(remove_unknown(&p, &b));
+	return gt_snapshotter_cleanup(p.sn, call);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Snapshots. A snapshotter's own name for one is "NS/SEQ/KEY"; SEQ is a number that the snapshot keeps
+ * when it is committed under another key. Prepare and commit go to the snapshotter first and to the
+ * record then, removal the other way round. What a process that died between the two left is:
+ *
+ *	a snapshot without record: nobody sees it; cleanup deletes it;
+ *	a commit whose record is still the active one: trying it again, or cleanup, ends it.
+ */
+#ifndef SERVICES_LOCAL_SNAPSHOTS_H
+#define SERVICES_LOCAL_SNAPSHOTS_H
+
+#include "records.h"
+
+#include <gantry/api-snapshots.h>
+
+struct snapshot {
+	struct gt_snapshot_info info;
+	char *backend; /* the snapshotter's key */
+	uint64_t seq;
+};
+void snapshot_done(struct snapshot *s);
+extern const struct record_kind snapshot_kind;
+
+/* Whose snapshots an op is about. */
+struct place {
+	struct local *l;
+	struct gt_call *call;
+	struct gt_snapshotter *sn;
+	const char *name; /* of the snapshotter, as records have it */
+};
+
+GT_MUST_USE struct gt_error *place_find(struct gt_services *s, struct gt_call *call,
+					const char *snapshotter, struct place *out);
+GT_MUST_USE struct gt_error *place_record(const struct place *p, const char *key,
+					  struct record *out);
+/* Those labels that a snapshotter gets to see. */
+void labels_for_backend(struct gt_labels *dst, const struct gt_labels *src);
+
+/* Makes 'made' the record of what 'active' was; 'object' is the new one, 'was' the old one. */
+struct snapshot_commit {
+	const struct place *p;
+	const struct record *active;
+	const struct record *made;
+	const struct snapshot *was;
+	const struct snapshot *object;
+	const char *parent; /* key, "" for none */
+	bool existed; /* out: 'made' was there, and 'active' is gone */
+};
+GT_MUST_USE struct gt_error *snapshot_commit_record(struct gt_txn *t, void *commit);
+
+/* Removes a record and where it stands as a child. FAILED_PRECONDITION while it has children. */
+struct snapshot_removal {
+	const struct place *p;
+	const struct record *r;
+	struct snapshot object; /* out: what it was */
+};
+GT_MUST_USE struct gt_error *snapshot_remove_record(struct gt_txn *t, void *removal);
+
+/* Ops that look at snapshots or change what is known of them. */
+GT_MUST_USE struct gt_error *snapshots_stat(struct gt_services *s, struct gt_call *call,
+					    const char *snapshotter, const char *key,
+					    struct gt_snapshot_info *out);
+GT_MUST_USE struct gt_error *snapshots_mounts(struct gt_services *s, struct gt_call *call,
+					      const char *snapshotter, const char *key,
+					      struct gt_mounts *out);
+GT_MUST_USE struct gt_error *
+snapshots_list(struct gt_services *s, struct gt_call *call, const char *snapshotter,
+	       const struct gt_strv *filters,
+	       struct gt_error *(*fn)(void *arg, const struct gt_snapshot_info *i), void *arg);
+GT_MUST_USE struct gt_error *snapshots_update(struct gt_services *s, struct gt_call *call,
+					      const char *snapshotter, const char *key,
+					      const struct gt_labels *labels,
+					      const struct gt_strv *mask,
+					      struct gt_snapshot_info *out);
+GT_MUST_USE struct gt_error *snapshots_usage(struct gt_services *s, struct gt_call *call,
+					     const char *snapshotter, const char *key,
+					     struct gt_usage *out);
+GT_MUST_USE struct gt_error *snapshots_sync(struct gt_services *s, struct gt_call *call,
+					    const char *snapshotter);
+GT_MUST_USE struct gt_error *snapshots_can_rebase(struct gt_services *s, struct gt_call *call,
+						  const char *snapshotter, bool *out);
+/* Ends or undoes what processes that died left, then the snapshotter's own cleanup. */
+GT_MUST_USE struct gt_error *snapshots_cleanup(struct gt_services *s, struct gt_call *call,
+					       const char *snapshotter);
+
+#endif

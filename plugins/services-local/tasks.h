@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tasks service's files share. */
+#ifndef SERVICES_LOCAL_TASKS_H
+#define SERVICES_LOCAL_TASKS_H
+
+#include "local.h"
+
+#include <gantry/api-tasks.h>
+
+/* The ops that ask all runtimes. */
+GT_MUST_USE struct gt_error *tasks_list(struct gt_services *s, struct gt_call *call,
+					struct gt_error *(*fn)(void *arg,
+							       const struct gt_task_state *t),
+					void *arg);
+GT_MUST_USE struct gt_error *tasks_metrics(struct gt_services *s, struct gt_call *call,
+					   const struct gt_strv *filters,
+					   struct gt_error *(*fn)(void *arg,
+								  const struct gt_metric *m),
+					   void *arg);
+
+#endif
