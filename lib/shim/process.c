@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include <shim/process.h>
+
+#include <gantry/file.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define CMDLINE_MAX 65536
+
+void gt_pidfds_done(struct gt_pidfds *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		close(p->v[i]);
+	free(p->v);
+	*p = (struct gt_pidfds){ 0 };
+}
+
+void gt_pidfds_add(struct gt_pidfds *p, int pid)
+{
+	int fd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (fd < 0)
+		return;
+	GT_GROW(p->v, p->n, p->alloc);
+	p->v[p->n++] = fd;
+}
+
+void gt_pidfds_kill(struct gt_pidfds *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		syscall(SYS_pidfd_send_signal, p->v[i], SIGKILL, NULL, 0);
+}
+
+struct gt_error *gt_pidfds_wait(struct gt_pidfds *p, int64_t deadline)
+{
+	while (p->n) {
+		struct pollfd poll_fd = { .fd = p->v[p->n - 1], .events = POLLIN };
+		int64_t left = (deadline - gt_now() + 999999) / 1000000;
+
+		if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) == 1)
+			close(p->v[--p->n]);
+		else if (left <= 0)
+			return gt_error_new(GT_DEADLINE_EXCEEDED,
+					    "%zu processes did not end when killed", p->n);
+	}
+	return NULL;
+}
+
+/* Whether a list of strings, each ended by a NUL, has the word. */
+static bool has_word(const struct gt_buf *list, const char *word)
+{
+	for (size_t i = 0; i < list->len; i += strlen(list->s + i) + 1)
+		if (!strcmp(list->s + i, word))
+			return true;
+	return false;
+}
+
+static bool is_shim(const char *pid, const struct gt_bundle *b, const struct stat *folder,
+		    const char *program)
+{
+	gt_autofree char *cwd = gt_strf("/proc/%s/cwd", pid);
+	gt_autofree char *exe = gt_strf("/proc/%s/exe", pid);
+	gt_autofree char *cmdline = gt_strf("/proc/%s/cmdline", pid);
+	gt_auto(gt_buf) words = GT_BUF_INIT;
+	struct stat at, runs, want;
+
+	if (stat(cwd, &at) < 0 || at.st_dev != folder->st_dev || at.st_ino != folder->st_ino)
+		return false;
+	if (stat(exe, &runs) == 0 && stat(program, &want) == 0 && runs.st_dev == want.st_dev &&
+	    runs.st_ino == want.st_ino)
+		return true;
+	gt_error_free(gt_file_read(AT_FDCWD, cmdline, CMDLINE_MAX, &words));
+	return has_word(&words, b->id) && has_word(&words, b->ns);
+}
+
+struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
+					int64_t deadline)
+{
+	gt_auto(gt_pidfds) found = { 0 };
+	DIR *d = opendir("/proc");
+	struct dirent *ent;
+	struct stat folder;
+
+	if (!d)
+		return gt_error_errno(GT_UNKNOWN, errno, "read /proc");
+	if (fstat(b->fd, &folder) < 0) {
+		closedir(d);
+		return gt_error_errno(GT_UNKNOWN, errno, "stat bundle %s", b->path);
+	}
+	while ((ent = readdir(d))) {
+		size_t before = found.n;
+		int pid = 0;
+
+		for (const char *p = ent->d_name; isdigit((unsigned char)*p) && pid < 100000000; p++)
+			pid = pid * 10 + (*p - '0');
+		if (!pid || pid == getpid() || !is_shim(ent->d_name, b, &folder, program))
+			continue;
+		gt_pidfds_add(&found, pid);
+		/* Looked at again now that the descriptor pins it: the number may have changed hands. */
+		if (found.n > before && !is_shim(ent->d_name, b, &folder, program))
+			close(found.v[--found.n]);
+	}
+	closedir(d);
+	gt_pidfds_kill(&found);
+	return gt_error_wrap(gt_pidfds_wait(&found, deadline), "end the shim of task %s", b->id);
+}

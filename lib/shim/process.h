@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ending processes that nobody answers for any more. */
+#ifndef GANTRY_LIB_SHIM_PROCESS_H
+#define GANTRY_LIB_SHIM_PROCESS_H
+
+#include <shim/bundle.h>
+
+#include <gantry/error.h>
+
+/*
+ * Kills the shim of a bundle and what else its program runs there: processes whose working directory is
+ * the bundle and whose executable is 'program' (or whose arguments name the task: a shim may be a
+ * script). Waits for their end, at most until 'deadline'; DEADLINE_EXCEEDED if one stays.
+ */
+GT_MUST_USE struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
+						    int64_t deadline);
+
+/* A set of processes by pidfd. */
+struct gt_pidfds {
+	int *v;
+	size_t n, alloc;
+};
+void gt_pidfds_done(struct gt_pidfds *p);
+
+/* Sends SIGKILL to all. */
+void gt_pidfds_kill(struct gt_pidfds *p);
+
+/* Waits until all have ended; DEADLINE_EXCEEDED if one has not by then. */
+GT_MUST_USE struct gt_error *gt_pidfds_wait(struct gt_pidfds *p, int64_t deadline);
+
+/* Adds a process; nothing if it has gone. */
+void gt_pidfds_add(struct gt_pidfds *p, int pid);
+
+#endif
