@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANTRY_PLUGIN_RUNTIME_RUNC_H
+#define GANTRY_PLUGIN_RUNTIME_RUNC_H
+
+#include <gantry/runtime.h>
+
+struct runc_config {
+	char *shim;
+	char *runtime;
+	char *root;
+	bool systemd_cgroup;
+	char *events_address;
+	int64_t start_timeout;
+	int64_t connect_timeout;
+	int64_t state_timeout;
+	int64_t task_timeout;
+	int64_t checkpoint_timeout;
+	int64_t shutdown_timeout;
+	int64_t cleanup_timeout;
+};
+
+struct gt_error *runc_open(const struct gt_init *init, struct gt_runtime **out);
+void runc_close(struct gt_runtime *r);
+struct gt_error *runc_create(struct gt_runtime *r, struct gt_call *call,
+			     const struct gt_task_create *req, uint32_t *pid);
+
+#endif
