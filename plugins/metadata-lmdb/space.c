@@ -153,9 +153,49 @@ static int allocate(int fd, uint64_t from, uint64_t end)
 	return rc == EOPNOTSUPP || rc == ENOSYS ? fill(fd, end) : rc;
 }
 
+/*
+ * Pages that removals gave back. LMDB keeps lists of them in its database 0, each beginning with its
+ * length.
+ */
+static uint64_t free_pages(const struct lmdb_store *s)
+{
+	MDB_cursor *c;
+	MDB_txn *txn; /* LMDB shows that database to readers only */
+	MDB_val k, v;
+	uint64_t n = 0;
+
+	if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
+		return 0;
+	if (mdb_cursor_open(txn, 0, &c)) {
+		mdb_txn_abort(txn);
+		return 0;
+	}
+	while (!mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+		size_t in_list;
+
+		memcpy(&in_list, v.mv_data, sizeof(in_list));
+		n += in_list;
+	}
+	mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	return n;
+}
+
+/* Whether the file as it is has room for 'need' bytes behind the first 'used' pages or between them. */
+static bool has_room(const struct lmdb_store *s, int fd, uint64_t used, uint64_t need)
+{
+	struct stat st;
+	uint64_t have;
+
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_blocks * 512 < (uint64_t)st.st_size)
+		return false;
+	have = (uint64_t)st.st_size / s->page + free_pages(s);
+	return have > used && (have - used) * s->page >= need;
+}
+
 struct gt_error *space_reserve(struct lmdb_store *s, const struct lmdb_txn *t)
 {
-	uint64_t used, pages, want;
+	uint64_t used, pages, need, want;
 	MDB_envinfo info;
 	mdb_filehandle_t fd;
 	int rc;
@@ -171,16 +211,19 @@ struct gt_error *space_reserve(struct lmdb_store *s, const struct lmdb_txn *t)
 	pages = 2 * (t->puts + t->removes);
 	if (pages > used)
 		pages = used;
-	want = (used + pages) * s->page + t->room + RESERVE;
+	need = pages * s->page + t->room + RESERVE;
+	want = used * s->page + need;
 	if (want <= s->reserved)
 		return NULL;
 	want = (want + STEP - 1) / STEP * STEP;
 	rc = mdb_env_get_fd(s->env, &fd);
 	if (!rc)
 		rc = allocate(fd, s->reserved, want);
+	if (rc && has_room(s, fd, used, need))
+		return NULL;
 	if (rc)
 		return gt_error_errno(gt_file_class(rc), rc, "metadata: room for %llu bytes",
-				      (unsigned long long)want);
+				      (unsigned long long)need);
 	s->reserved = want;
 	return NULL;
 }

@@ -7,8 +7,10 @@
 #include <gantry/file.h>
 #include <gantry/log.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -54,6 +56,36 @@ static struct gt_error *sync_folders(const char *root)
 			return gt_error_errno(gt_file_class(errno), errno, "sync %s", paths[i]);
 	}
 	return NULL;
+}
+
+/*
+ * LMDB opens the file twice and lets both descriptors pass through exec; only one of them can be asked
+ * for.
+ */
+static void close_on_exec(struct lmdb_store *s)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct stat file, st;
+	mdb_filehandle_t fd;
+	struct dirent *ent;
+
+	if (mdb_env_get_fd(s->env, &fd) || fstat(fd, &file) < 0) {
+		if (d)
+			closedir(d);
+		return;
+	}
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	while (d && (ent = readdir(d))) {
+		int n = 0;
+
+		for (const char *p = ent->d_name; *p >= '0' && *p <= '9' && n < INT_MAX / 10 - 9; p++)
+			n = n * 10 + (*p - '0');
+		if (ent->d_name[0] != '.' && fstat(n, &st) == 0 && st.st_ino == file.st_ino &&
+		    st.st_dev == file.st_dev)
+			fcntl(n, F_SETFD, FD_CLOEXEC);
+	}
+	if (d)
+		closedir(d);
 }
 
 static struct gt_error *open_database(struct lmdb_store *s)
@@ -110,6 +142,7 @@ static struct gt_error *open_env(struct lmdb_store *s, const char *root, uint64_
 		rc = mdb_env_open(s->env, path, flags, 0600);
 	if (rc)
 		return gt_error_wrap(store_error(rc, "open"), "%s", path);
+	close_on_exec(s);
 	mdb_reader_check(s->env, &dead);
 	GT_TRY(check_length(s));
 	if (fresh && durable)
