@@ -34,6 +34,7 @@
 #pragma weak suite_runtime
 #pragma weak suite_content_child
 #pragma weak suite_metadata_child
+#pragma weak suite_snapshotter_child
 
 enum { OPT_CHILD = 256, OPT_CHILD_ARG, OPT_CHILD_ROOT, OPT_CHILD_TMPFS };
 
@@ -122,6 +123,8 @@ static int child_main(const struct arguments *a)
 		status = suite_content_child(instance, a->child, a->child_arg);
 	else if (kind == GT_METADATA && suite_metadata_child)
 		status = suite_metadata_child(instance, a->child, a->child_arg);
+	else if (kind == GT_SNAPSHOTTER && suite_snapshotter_child)
+		status = suite_snapshotter_child(instance, a->child, a->child_arg);
 	gt_host_close(host);
 	return status;
 }
