@@ -19,7 +19,8 @@
 #define ABC "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define ABC_FILE "blobs/sha256/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
-static char *root;
+static char *base; /* goes at the end, whatever fails */
+static char *root; /* of one test */
 static int at; /* the root's descriptor */
 static struct gt_init init;
 static struct local_config config = { .root = "" };
@@ -47,10 +48,8 @@ static void reopen(void)
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	umask(022);
-	root = gt_strf("%s/gantry-content.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	root = gt_strf("%s/XXXXXX", base);
 	ck_assert(mkdtemp(root));
 	at = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	init = (struct gt_init){ .size = sizeof(init), .root = root, .config = &config };
@@ -62,7 +61,6 @@ static void teardown(void)
 {
 	local_close(store);
 	close(at);
-	gt_error_free(gt_file_remove_tree(AT_FDCWD, root));
 	free(root);
 }
 
@@ -326,8 +324,12 @@ int main(void)
 	Suite *s = suite_create("content-local");
 	TCase *c = tcase_create("files");
 	SRunner *r;
+	const char *tmp = getenv("TMPDIR");
 	int failed;
 
+	base = gt_strf("%s/gantry-content.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(base))
+		return 1;
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, test_layout);
 	tcase_add_test(c, test_few_files);
@@ -345,5 +347,7 @@ int main(void)
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
+	gt_error_free(gt_file_remove_tree(AT_FDCWD, base));
+	free(base);
 	return failed ? 1 : 0;
 }

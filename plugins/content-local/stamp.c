@@ -8,14 +8,11 @@
 
 char *stamp_format(const struct timespec *t)
 {
-	gt_auto(gt_buf) b = GT_BUF_INIT;
-	char date[64];
 	struct tm tm;
 
-	gmtime_r(&t->tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	gt_buf_addf(&b, "%s.%09ldZ", date, t->tv_nsec);
-	return gt_buf_detach(&b);
+	gmtime_r(&t->tv_sec, &tm); /* no strftime: that reads /etc/localtime */
+	return gt_strf("%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
+		       tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, t->tv_nsec);
 }
 
 /* "Z" or "+01:30", in seconds. */

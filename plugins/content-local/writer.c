@@ -130,10 +130,11 @@ static struct gt_error *local_write(struct gt_writer *writer, const void *buf, s
 		size_t n = len < COPY_BLOCK ? len : COPY_BLOCK;
 
 		GT_TRY(append(w, p, n));
+		GT_TRY(after_write(w));
 		p += n;
 		len -= n;
 	}
-	return after_write(w);
+	return NULL;
 }
 
 static struct gt_error *local_write_from(struct gt_writer *writer, struct gt_call *call, int fd,

@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static char *root;
+static char *base; /* goes at the end, whatever fails */
+static char *root; /* of one test */
 static struct lmdb_config config;
 static struct gt_init init;
 static struct gt_metadata *store;
@@ -45,10 +46,8 @@ static void reopen(void)
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	umask(0); /* modes must be right whatever it is */
-	root = gt_strf("%s/gantry-metadata.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	root = gt_strf("%s/XXXXXX", base);
 	ck_assert(mkdtemp(root));
 	config = (struct lmdb_config){ .map_size = 1 << 20, .lock_timeout = 300000000 };
 	init = (struct gt_init){ .size = sizeof(init), .root = root, .config = &config };
@@ -59,7 +58,6 @@ static void setup(void)
 static void teardown(void)
 {
 	store_close(store);
-	gt_error_free(gt_file_remove_tree(AT_FDCWD, root));
 	free(root);
 }
 
@@ -346,8 +344,12 @@ int main(void)
 	Suite *s = suite_create("metadata-lmdb");
 	TCase *c = tcase_create("store");
 	SRunner *r;
+	const char *tmp = getenv("TMPDIR");
 	int failed;
 
+	base = gt_strf("%s/gantry-metadata.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(base))
+		return 1;
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 30);
 	tcase_add_test(c, test_files);
@@ -366,5 +368,7 @@ int main(void)
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
+	gt_error_free(gt_file_remove_tree(AT_FDCWD, base));
+	free(base);
 	return failed ? 1 : 0;
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The events service. Its ops need a namespace only to publish. */
+#ifndef GANTRY_API_STREAM_H
+#define GANTRY_API_STREAM_H
+
+#include <gantry/event.h>
+#include <gantry/services.h>
+
+struct gt_event_stream; /* opaque, the service's */
+
+struct gt_stream_ops {
+	size_t size;
+	struct gt_error *(*publish)(struct gt_services *s, struct gt_call *call, const char *topic,
+				    const struct gt_any *payload);
+	/* As it is, timestamp and namespace included. */
+	struct gt_error *(*forward)(struct gt_services *s, struct gt_call *call,
+				    const struct gt_event *e);
+	/* Calls 'fn' for each event that matches, as gt_events_subscribe does, until unsubscribe. */
+	struct gt_error *(*subscribe)(struct gt_services *s, struct gt_call *call,
+				      const struct gt_strv *filters,
+				      void (*fn)(void *arg, const struct gt_event *e), void *arg,
+				      struct gt_event_stream **out);
+	void (*unsubscribe)(struct gt_services *s, struct gt_event_stream *t);
+};
+
+GT_MUST_USE struct gt_error *gt_stream_publish(struct gt_services *s, struct gt_call *call,
+					       const char *topic, const struct gt_any *payload);
+GT_MUST_USE struct gt_error *gt_stream_forward(struct gt_services *s, struct gt_call *call,
+					       const struct gt_event *e);
+GT_MUST_USE struct gt_error *gt_stream_subscribe(struct gt_services *s, struct gt_call *call,
+						 const struct gt_strv *filters,
+						 void (*fn)(void *, const struct gt_event *),
+						 void *arg, struct gt_event_stream **out);
+void gt_stream_unsubscribe(struct gt_services *s, struct gt_event_stream *t);
+
+#endif

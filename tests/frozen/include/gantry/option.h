@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options of a plugin, as one table: the parser, `gantryd config default`, the error messages and the
+ * manual page all come from it. The host fills a struct of the plugin's own (of 'config_size' bytes)
+ * from the defaults and the configuration file, and frees it after close.
+ */
+#ifndef GANTRY_OPTION_H
+#define GANTRY_OPTION_H
+
+#include <gantry/strv.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gt_option_type {
+	GT_OPTION_STRING = 1, /* char *; never NULL */
+	GT_OPTION_PATH, /* char *; absolute, or empty */
+	GT_OPTION_BOOL, /* bool */
+	GT_OPTION_INT, /* int64_t, within min and max */
+	GT_OPTION_SIZE, /* uint64_t bytes, written "64MiB", "10kB" or a number */
+	GT_OPTION_DURATION, /* int64_t nanoseconds, written "10s", "1h30m", "500ms" */
+	GT_OPTION_ENUM, /* char *; one of 'choices' */
+	GT_OPTION_LIST, /* struct gt_strv */
+};
+
+struct gt_option {
+	const char *name; /* as in the file; NULL ends the table */
+	enum gt_option_type type;
+	size_t offset; /* of the field in the plugin's struct */
+	const char *value; /* the default, as it would stand in the file, without quotes */
+	const char *text; /* one or two sentences; the manual and the comments come from it */
+	int64_t min, max; /* INT; both 0: no range */
+	const char *choices; /* ENUM: the words, separated by '|' */
+	bool reloadable; /* takes effect on SIGHUP, through the plugin's reload op */
+	void *reserved[2];
+};
+
+/* The field's type must be the option's: a wrong one does not compile. */
+#define GT_OPT_CHECK(type, member, ctype)                                                         \
+	(offsetof(type, member) + 0 * sizeof(char[_Generic(((type *)0)->member, ctype : 1)]))
+
+#define GT_OPT_STRING(type_, member, def, txt)                                                    \
+	{ .name = #member, .type = GT_OPTION_STRING, .value = def, .text = txt,                    \
+	  .offset = GT_OPT_CHECK(type_, member, char *) }
+#define GT_OPT_PATH(type_, member, def, txt)                                                      \
+	{ .name = #member, .type = GT_OPTION_PATH, .value = def, .text = txt,                      \
+	  .offset = GT_OPT_CHECK(type_, member, char *) }
+#define GT_OPT_BOOL(type_, member, def, txt)                                                      \
+	{ .name = #member, .type = GT_OPTION_BOOL, .value = def, .text = txt,                      \
+	  .offset = GT_OPT_CHECK(type_, member, bool) }
+#define GT_OPT_INT(type_, member, def, lo, hi, txt)                                               \
+	{ .name = #member, .type = GT_OPTION_INT, .value = def, .text = txt, .min = lo, .max = hi, \
+	  .offset = GT_OPT_CHECK(type_, member, int64_t) }
+#define GT_OPT_SIZE(type_, member, def, txt)                                                      \
+	{ .name = #member, .type = GT_OPTION_SIZE, .value = def, .text = txt,                      \
+	  .offset = GT_OPT_CHECK(type_, member, uint64_t) }
+#define GT_OPT_DURATION(type_, member, def, txt)                                                  \
+	{ .name = #member, .type = GT_OPTION_DURATION, .value = def, .text = txt,                  \
+	  .offset = GT_OPT_CHECK(type_, member, int64_t) }
+#define GT_OPT_ENUM(type_, member, def, words, txt)                                               \
+	{ .name = #member, .type = GT_OPTION_ENUM, .value = def, .text = txt, .choices = words,    \
+	  .offset = GT_OPT_CHECK(type_, member, char *) }
+/* 'def' is written "[]" or "[a, b]". */
+#define GT_OPT_LIST(type_, member, def, txt)                                                      \
+	{ .name = #member, .type = GT_OPTION_LIST, .value = def, .text = txt,                      \
+	  .offset = GT_OPT_CHECK(type_, member, struct gt_strv) }
+
+#endif
