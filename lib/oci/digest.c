@@ -11,8 +11,11 @@
 
 #include <gantry/content.h>
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <string.h>
+
+#define CHUNK (256 * 1024)
 
 static void add_hex(struct gt_buf *out, const unsigned char *md, size_t len)
 {
@@ -36,6 +39,36 @@ char *gt_digest_of(const void *data, size_t len)
 	gt_buf_adds(&out, "sha256:");
 	add_hex(&out, md, sizeof(md));
 	return gt_buf_detach(&out);
+}
+
+struct gt_error *gt_digest_of_file(int fd, int64_t off, int64_t len, const struct gt_call *call,
+				   char **out)
+{
+	gt_autofree char *buf = gt_xmalloc(CHUNK);
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+	unsigned char md[SHA256_DIGEST_LENGTH];
+	SHA256_CTX ctx;
+
+	SHA256_Init(&ctx);
+	while (len > 0) {
+		ssize_t n = pread(fd, buf, len < CHUNK ? len : CHUNK, off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return gt_error_errno(GT_UNKNOWN, errno, "read to digest");
+		if (n == 0)
+			return gt_error_new(GT_OUT_OF_RANGE, "file ends before it should");
+		SHA256_Update(&ctx, buf, n);
+		off += n;
+		len -= n;
+		GT_TRY(gt_call_check(call));
+	}
+	SHA256_Final(md, &ctx);
+	gt_buf_adds(&text, "sha256:");
+	add_hex(&text, md, sizeof(md));
+	*out = gt_buf_detach(&text);
+	return NULL;
 }
 
 static char *digest512_of(bool is384, const void *data, size_t len)

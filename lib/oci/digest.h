@@ -4,6 +4,7 @@
 #define GANTRY_LIB_OCI_DIGEST_H
 
 #include <gantry/buf.h>
+#include <gantry/call.h>
 #include <gantry/strv.h>
 
 /* "sha256:HEX" of bytes, as a new string. */
@@ -14,6 +15,10 @@ char *gt_digest_of(const void *data, size_t len);
  * for a malformed digest or an algorithm other than sha256, sha384 and sha512.
  */
 GT_MUST_USE struct gt_error *gt_digest_verify(const char *digest, const void *data, size_t len);
+
+/* The same of 'len' bytes of a file. OUT_OF_RANGE if it ends before. */
+GT_MUST_USE struct gt_error *gt_digest_of_file(int fd, int64_t off, int64_t len,
+					       const struct gt_call *call, char **out);
 
 /* The part behind the ':'. 'digest' has passed gt_digest_check(). */
 const char *gt_digest_hex(const char *digest);
