@@ -4,6 +4,7 @@
 #include "local.h"
 
 #include <gantry/event.h>
+#include <gantry/file.h>
 #include <gantry/log.h>
 #include <wire/values.h>
 
@@ -35,8 +36,11 @@ static struct gt_error *lock_byte(struct gt_call *call, int fd, const char *path
 static struct gt_error *lock(struct local *l, struct gt_call *call, short type, int *out)
 {
 	gt_autofree char *path = gt_strf("%s/lock", l->init->root);
-	gt_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	gt_autofd int fd = -1;
 
+	/* The host makes no folder for services: most commands need none. */
+	GT_TRY(gt_file_mkdirs(l->init->root, 0700));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "open %s", path);
 	GT_TRY(lock_byte(call, fd, path, GATE, type));
