@@ -46,6 +46,7 @@ GT_PLUGIN(ctr_frontend) = {
 	.kind = GT_FRONTEND,
 	.id = "ctr",
 	.doc = "The command line ctr, with containerd's commands, flags and output.",
-	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES }, { 0 } },
+	/* optional, so that help and mistakes do not open a store; commands ask for it themselves */
+	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES, .flags = GT_NEED_OPTIONAL }, { 0 } },
 	.ops.frontend = &ctr_ops,
 };
