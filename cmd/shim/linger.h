@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Output of a process that is gone, in a FIFO that nobody has opened to read yet. The FIFO's bytes live
+ * as long as somebody has it open: we do, for a while.
+ */
+#ifndef GANTRY_SHIM_LINGER_H
+#define GANTRY_SHIM_LINGER_H
+
+#include "shim.h"
+
+/* Takes the write end of a FIFO that we ourselves do not have open for reading any more. */
+void linger_take(struct shim *shim, int fd);
+
+#endif

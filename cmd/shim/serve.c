@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "serve.h"
+
+#include "container.h"
+#include "events.h"
+#include "service.h"
+
+#include "core/log.h"
+
+#include <gantry/buf.h>
+#include <gantry/call.h>
+#include <gantry/file.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#define SECOND INT64_C(1000000000)
+/* After Shutdown, so long for events and for output that nobody has read. */
+#define FAREWELL (3 * SECOND)
+
+struct serve {
+	struct shim shim;
+	struct gt_ttrpc_service services[2];
+	const char *path; /* of the socket; NULL: somebody else's */
+	bool debug;
+	bool told_to_end; /* by a signal */
+	bool closing;
+	struct gt_timer farewell;
+	bool farewell_over;
+};
+
+static void children_reap(struct shim *shim)
+{
+	for (;;) {
+		struct timespec now;
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+
+		if (pid <= 0)
+			return;
+		clock_gettime(CLOCK_REALTIME, &now);
+		if (!child_reaped(shim, pid, status))
+			process_reaped(shim, pid, status, &now);
+	}
+}
+
+static void signal_event(struct gt_watch *w, uint32_t events)
+{
+	struct shim *shim = gt_container_of(w, struct shim, signals);
+	struct serve *s = gt_container_of(shim, struct serve, shim);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD)
+		children_reap(shim);
+	else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+		s->told_to_end = true;
+}
+
+/* What this process wants as signals; a child gets none of it. */
+static struct gt_error *signals_open(struct shim *shim)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "block signals");
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "create a signal descriptor");
+	shim->signals.fn = signal_event;
+	shim->signals.fd = fd;
+	return NULL;
+}
+
+struct gt_error *serve_new_take(const struct shim_args *args, int fd, const char *path,
+				struct serve **out)
+{
+	struct serve *s = gt_xcalloc(1, sizeof(*s));
+	struct gt_error *e;
+
+	s->shim.ns = args->ns;
+	s->shim.id = args->id;
+	s->path = path;
+	s->debug = args->debug;
+	e = gt_loop_new(&s->shim.loop);
+	if (e) {
+		close(fd);
+		return e;
+	}
+	service_make(&s->shim, s->services);
+	s->shim.server = gt_ttrpc_server_new(s->shim.loop, s->services, 2);
+	GT_TRY(gt_ttrpc_server_listen_take(s->shim.server, fd));
+	e = signals_open(&s->shim);
+	if (e)
+		return e;
+	s->shim.events = events_new(s->shim.loop, args->ns, getenv("TTRPC_ADDRESS"),
+				    getenv("GANTRY_EVENT_JOURNAL"));
+	*out = s;
+	return NULL;
+}
+
+static void log_open(bool debug)
+{
+	/* The daemon reads it; where there is none, nobody does. */
+	int fd = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	struct gt_error *e = gt_log_set(&(struct gt_log_setup){
+		.fd = fd,
+		.level = debug ? GT_LOG_DEBUG : GT_LOG_INFO,
+	});
+
+	gt_error_free(e);
+}
+
+/* One more than the daemon's, which we have inherited: the kernel takes us first. */
+static void oom_score_raise(void)
+{
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+	gt_autofd int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char now[16] = { 0 };
+	int score;
+
+	if (fd < 0 || read(fd, now, sizeof(now) - 1) <= 0)
+		return;
+	score = atoi(now) + 1;
+	gt_buf_addf(&text, "%d", score > 1000 ? 1000 : score);
+	if (pwrite(fd, text.s, text.len, 0) < 0)
+		gt_log_warn("oom_score_adj stays %s: %s", now, strerror(errno));
+}
+
+static void become_server(const struct serve *s)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	log_open(s->debug);
+	for (int i = 0; i < 3 && null >= 0; i++)
+		dup2(null, i);
+	if (null > 2)
+		close(null);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		gt_log_error("cannot reap the container's processes: %s", strerror(errno));
+	oom_score_raise();
+	/* Few and small blocks, and what is freed goes back. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 32 * 1024);
+	mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+	mallopt(M_TOP_PAD, 0);
+	malloc_trim(0);
+}
+
+static void farewell(struct gt_timer *t)
+{
+	gt_container_of(t, struct serve, farewell)->farewell_over = true;
+}
+
+/* No new calls: the daemon sees the connection close as soon as it has its answer. */
+static void closing_begin(struct serve *s)
+{
+	s->closing = true;
+	if (s->path)
+		unlink(s->path);
+	gt_ttrpc_server_free(s->shim.server);
+	s->shim.server = NULL;
+	s->farewell.fn = farewell;
+	gt_loop_at(s->shim.loop, &s->farewell, gt_now() + FAREWELL);
+}
+
+static bool is_over(struct serve *s)
+{
+	if (s->told_to_end)
+		return true;
+	if (s->shim.stopping && !s->closing && gt_ttrpc_server_is_flushed(s->shim.server))
+		closing_begin(s);
+	return s->closing &&
+	       (s->farewell_over || (events_is_empty(s->shim.events) && !s->shim.lingers));
+}
+
+int serve_run(struct serve *s)
+{
+	struct gt_error *e = NULL;
+
+	become_server(s);
+	/* Only here: epoll asks for the signals of the process that adds the descriptor. */
+	e = gt_loop_watch(s->shim.loop, &s->shim.signals, s->shim.signals.fd, EPOLLIN);
+	while (!e && !is_over(s))
+		e = gt_loop_step(s->shim.loop);
+	if (!s->closing && s->path)
+		unlink(s->path);
+	if (e) {
+		gt_log_error("%s", gt_error_text(e));
+		gt_error_free(e);
+		return 1;
+	}
+	/* Containers run on: whoever comes after us finds them by the runtime's own state. */
+	return 0;
+}

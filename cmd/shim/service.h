@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The task service, version 2 and 3: the same messages under two names. */
+#ifndef GANTRY_SHIM_SERVICE_H
+#define GANTRY_SHIM_SERVICE_H
+
+#include "shim.h"
+
+/* 'out' has room for two. */
+void service_make(struct shim *shim, struct gt_ttrpc_service out[2]);
+
+#endif
