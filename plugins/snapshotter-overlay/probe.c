@@ -126,6 +126,10 @@ struct gt_error *overlay_probe(struct overlay *o, const struct gt_init *init)
 	o->index_off = access("/sys/module/overlay/parameters/index", F_OK) == 0;
 	if (fstatfs(o->store.folders.fd, &st) < 0 || fstat(o->store.folders.fd, &root) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "stat %s", o->store.folders.path);
+	if (st.f_type == OVERLAYFS_SUPER_MAGIC)
+		return gt_error_new(GT_UNIMPLEMENTED,
+				    "%s is on an overlay itself, which carries no other",
+				    o->store.folders.path);
 	o->userxattr = in_user_namespace() && st.f_type != TMPFS_MAGIC;
 	if (!o->userxattr) { /* else what works may depend on the namespace: asked each time */
 		gt_buf_addf(&now, "%s %llu\n", o->store.folders.path,
