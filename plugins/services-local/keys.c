@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-static size_t add_parts(struct gt_buf *k, char kind, va_list parts)
+static size_t add_parts(struct gt_buf *k, int kind, va_list parts)
 {
 	size_t last = 0;
 
 	gt_buf_setlen(k, 0);
-	gt_buf_addc(k, kind);
+	gt_buf_addc(k, (char)kind);
 	for (const char *p = va_arg(parts, const char *); p; p = va_arg(parts, const char *)) {
 		gt_buf_addc(k, '\0');
 		last = strlen(p);
@@ -19,7 +19,7 @@ static size_t add_parts(struct gt_buf *k, char kind, va_list parts)
 	return last;
 }
 
-struct gt_error *key_set(struct gt_buf *k, char kind, ...)
+struct gt_error *key_set(struct gt_buf *k, int kind, ...)
 {
 	va_list parts;
 	size_t last;
@@ -34,7 +34,7 @@ struct gt_error *key_set(struct gt_buf *k, char kind, ...)
 	return NULL;
 }
 
-void key_set_prefix(struct gt_buf *k, char kind, ...)
+void key_set_prefix(struct gt_buf *k, int kind, ...)
 {
 	va_list parts;
 

@@ -35,10 +35,10 @@
 #define KEY_MAX (GT_METADATA_KEY_MAX - 1)
 
 /* Sets 'k' to a key of the parts (strings, ended by NULL). INVALID_ARGUMENT if the last is too long. */
-GT_MUST_USE struct gt_error *key_set(struct gt_buf *k, char kind, ...)
+GT_MUST_USE struct gt_error *key_set(struct gt_buf *k, int kind, ...)
 	__attribute__((sentinel));
 /* Sets 'k' to what all keys that begin with these parts, and have more, begin with. */
-void key_set_prefix(struct gt_buf *k, char kind, ...) __attribute__((sentinel));
+void key_set_prefix(struct gt_buf *k, int kind, ...) __attribute__((sentinel));
 /* Adds a number to a prefix. */
 void key_add_number(struct gt_buf *k, uint64_t n);
 

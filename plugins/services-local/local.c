@@ -33,16 +33,25 @@ static struct gt_error *lock_byte(struct gt_call *call, int fd, const char *path
 	return NULL;
 }
 
+/* The folder is made by who first needs it: most processes only read. */
+static struct gt_error *lock_open(struct local *l, const char *path, int *fd)
+{
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0 && errno == ENOENT) {
+		GT_TRY(gt_file_mkdirs(l->init->root, 0700));
+		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	if (*fd < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "open %s", path);
+	return NULL;
+}
+
 static struct gt_error *lock(struct local *l, struct gt_call *call, short type, int *out)
 {
 	gt_autofree char *path = gt_strf("%s/lock", l->init->root);
 	gt_autofd int fd = -1;
 
-	/* The host makes no folder for services: most commands need none. */
-	GT_TRY(gt_file_mkdirs(l->init->root, 0700));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "open %s", path);
+	GT_TRY(lock_open(l, path, &fd));
 	GT_TRY(lock_byte(call, fd, path, GATE, type));
 	GT_TRY(lock_byte(call, fd, path, BODY, type));
 	GT_TRY(lock_byte(call, fd, path, GATE, F_UNLCK));

@@ -78,8 +78,9 @@ static struct gt_error *remove_lost(const struct place *p, const struct record *
 	struct gt_error *e = local_update(p->l, p->call, snapshot_remove_record, &removal);
 
 	snapshot_done(&removal.object);
-	gt_log_warn("snapshot %s in namespace %s: lost by its snapshotter, forgotten", r->name,
-		    r->ns);
+	if (!e)
+		gt_log_warn("snapshot %s in namespace %s: lost by its snapshotter, forgotten",
+			    r->name, r->ns);
 	/* One with children is broken, but still says what they stood on. */
 	return gt_error_unless(e, GT_FAILED_PRECONDITION);
 }

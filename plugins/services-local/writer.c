@@ -104,6 +104,8 @@ static struct gt_error *writer_write(struct gt_writer *base, const void *buf, si
 	struct blob_writer *w = writer_of(base);
 
 	GT_TRY(must_be_open(w));
+	if (!len)
+		return NULL;
 	if (!w->inner)
 		GT_TRY(detach(w, w->ingest.total));
 	return gt_writer_write(w->inner, buf, len);
@@ -115,6 +117,8 @@ static struct gt_error *writer_write_from(struct gt_writer *base, struct gt_call
 	struct blob_writer *w = writer_of(base);
 
 	GT_TRY(must_be_open(w));
+	if (!len)
+		return NULL;
 	if (!w->inner)
 		GT_TRY(detach(w, w->ingest.total));
 	return gt_writer_write_from(w->inner, call, fd, off, len);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "host-test.h"
+
+#include "core/config.h"
+#include "core/host.h"
+#include "core/slot.h"
+
+#include <gantry/buf.h>
+#include <gantry/file.h>
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+void ok(struct gt_error *e)
+{
+	ck_assert_msg(!e, "%s: %s", gt_class_name(gt_error_class(e)), gt_error_text(e));
+}
+
+void fails(struct gt_error *e, enum gt_class cls, const char *text)
+{
+	ck_assert_msg(gt_error_class(e) == cls, "%s where %s is right: %s",
+		      gt_class_name(gt_error_class(e)), gt_class_name(cls), gt_error_text(e));
+	ck_assert_msg(strstr(gt_error_text(e), text) != NULL, "\"%s\" lacks \"%s\"",
+		      gt_error_text(e), text);
+	gt_error_free(e);
+}
+
+char *bench_folder(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = gt_strf("%s/services-test-XXXXXX", tmp ? tmp : "/tmp");
+
+	ck_assert(mkdtemp(dir) != NULL);
+	return dir;
+}
+
+void bench_folder_remove(char *dir)
+{
+	ok(gt_file_remove_tree(AT_FDCWD, dir));
+	free(dir);
+}
+
+static void *instance(struct gt_host *h, enum gt_kind kind, const char *id)
+{
+	struct slot *slot;
+	void *out;
+
+	pthread_mutex_lock(&h->lock);
+	ok(gt_slot_find(h, kind, id, &slot));
+	ok(gt_slot_open(slot));
+	out = slot->instance;
+	pthread_mutex_unlock(&h->lock);
+	return out;
+}
+
+void bench_open(struct bench *b, const char *dir, const char *more)
+{
+	const char *build = getenv("abs_top_builddir");
+	gt_autofree char *here = build ? gt_xstrdup(build) : getcwd(NULL, 0);
+	gt_autofree char *text = gt_strf(
+		"root = \"%s/root\"; state = \"%s/state\"; plugin_path = [\"%s/.libs\"];\n"
+		"durability = \"fast\"; defaults: { snapshotter = \"native\"; };\n"
+		"active: { content = \"content-local\"; metadata = \"metadata-lmdb\";\n"
+		"  snapshotters = [\"snapshotter-native\"]; services = \"services-local\";\n"
+		"  runtimes = [\"runtime-services-test\"]; differs = []; frontends = [];\n"
+		"};\n%s",
+		dir, dir, here, more ? more : "");
+
+	*b = (struct bench){ .dir = gt_xstrdup(dir), .call = GT_CALL_INIT };
+	b->call.ns = "default";
+	ok(gt_config_load(text, NULL, &b->config));
+	ok(gt_host_open(b->config, false, &b->host));
+	b->s = instance(b->host, GT_SERVICES, NULL);
+	b->native = instance(b->host, GT_SNAPSHOTTER, "native");
+	b->content = instance(b->host, GT_CONTENT, NULL);
+}
+
+void bench_close(struct bench *b)
+{
+	gt_host_close(b->host);
+	gt_config_free(b->config);
+	free(b->dir);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For the tests: the services over the real drivers, with roots of their own below a folder. */
+#ifndef SERVICES_LOCAL_HOST_TEST_H
+#define SERVICES_LOCAL_HOST_TEST_H
+
+#include <gantry/services.h>
+
+struct bench {
+	char *dir; /* root and state are in it */
+	struct gt_config *config;
+	struct gt_host *host;
+	struct gt_services *s;
+	struct gt_snapshotter *native; /* the driver itself, to look behind the service */
+	struct gt_content *content;
+	struct gt_call call; /* namespace "default" */
+};
+
+/* A new folder. */
+char *bench_folder(void);
+/* Opens the services over 'dir', as a process of its own would. 'more': lines of configuration. */
+void bench_open(struct bench *b, const char *dir, const char *more);
+void bench_close(struct bench *b);
+void bench_folder_remove(char *dir);
+
+/* Fails the test if 'e' is one. */
+void ok(struct gt_error *e);
+/* Fails the test unless 'e' is of that class and its text has 'text' in it. */
+void fails(struct gt_error *e, enum gt_class cls, const char *text);
+
+#endif

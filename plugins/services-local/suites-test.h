@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVICES_LOCAL_SUITES_TEST_H
+#define SERVICES_LOCAL_SUITES_TEST_H
+
+#include <check.h>
+
+TCase *objects_tests(void); /* namespaces, images, containers, sandboxes, leases */
+TCase *content_tests(void);
+TCase *isolation_tests(void);
+TCase *snapshots_tests(void);
+TCase *others_tests(void); /* tasks, introspection, events */
+
+#endif
