@@ -300,11 +300,10 @@ struct gt_error *gt_image_check(struct gt_services *s, struct gt_call *call,
 	struct gt_error *e = find_manifest(s, call, target, platforms, &d);
 
 	if (!e)
-		e = count_blob(s, call, &d, &st);
-	if (!e)
 		e = manifest_read(s, call, &d, &m);
 	if (gt_error_class(e) == GT_NOT_FOUND) { /* the index or the manifest is not there */
 		gt_error_free(e);
+		gt_strv_add(&st.missing, d.digest ? d.digest : target->digest);
 		*out = st;
 		st = (struct gt_image_status){ 0 };
 		return NULL;

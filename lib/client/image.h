@@ -44,7 +44,10 @@ GT_MUST_USE struct gt_error *gt_image_size(struct gt_services *s, struct gt_call
 					   const struct gt_descriptor *target,
 					   const struct gt_platforms *platforms, int64_t *out);
 
-/* Which of the blobs that an image needs for the best platform are there. */
+/*
+ * Which of the blobs that an image's manifest for the best platform names are there: as containerd has
+ * it, the manifest itself is not counted.
+ */
 struct gt_image_status {
 	bool available; /* manifest and configuration can be read, so that the rest is known */
 	size_t required;
