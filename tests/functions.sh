@@ -101,6 +101,7 @@ write_config() {
 		echo "root = \"$work/root\";"
 		echo "state = \"$work/state\";"
 		echo "plugin_path = [ \"$(plugin_folder)\" ];"
+		echo "ctr-frontend: { worker = \"$(built gantry-layer)\"; };"
 		echo "differ-archive: { worker = \"$(built gantry-layer)\"; };"
 		echo "runtime-runc: { shim = \"$(built containerd-shim-gantry-v1)\"; };"
 		printf '%s\n' "$@"

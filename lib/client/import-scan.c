@@ -169,7 +169,7 @@ static void entries_sort(struct import *m)
 
 struct gt_error *gt_import_scan(struct import *m)
 {
-	struct gt_archive_source_options o = { 0 };
+	struct gt_archive_source_options o = { .worker = m->o->worker };
 	gt_autoptr(gt_archive_source) src = NULL;
 
 	GT_TRY(gt_archive_source_open(&o, m->fd, &src));

@@ -41,6 +41,7 @@ struct gt_import_options {
 	const char *snapshotter; /* NULL: the default */
 	struct gt_labels snapshot_labels;
 	unsigned jobs; /* layers applied at the same time; 0: one a processor */
+	const char *worker; /* the program that reads the archive; NULL: the installed one */
 	/* Called for each image, in the importing thread; NULL: not called. Ends the import by an error. */
 	struct gt_error *(*step)(void *arg, enum gt_import_step step, const struct gt_image *image);
 	void *arg;

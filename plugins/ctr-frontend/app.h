@@ -16,6 +16,11 @@
 
 struct ctr;
 
+/* The plugin's options. */
+struct ctr_config {
+	char *worker;
+};
+
 enum ctr_command_bits {
 	CTR_FLAGS_FIRST = 1, /* the first argument that is no flag ends the flags */
 };

@@ -31,6 +31,7 @@ static struct gt_error *run_import(struct ctr *c)
 {
 	const char *in = ctr_arg(c, 0), *base = ctr_string(c, "base-name");
 	const char *index = ctr_string(c, "index-name"), *platform = ctr_string(c, "platform");
+	const struct ctr_config *config = c->init->config;
 	struct gt_import_options o = {
 		.base_name = *base ? base : NULL,
 		.digests = ctr_bool(c, "digests"),
@@ -40,6 +41,7 @@ static struct gt_error *run_import(struct ctr *c)
 		.unpack = !ctr_bool(c, "no-unpack"),
 		.discard_unpacked_layers = ctr_bool(c, "discard-unpacked-layers"),
 		.snapshotter = ctr_snapshotter(c),
+		.worker = *config->worker ? config->worker : NULL,
 		.step = step,
 		.arg = c,
 	};

@@ -6,6 +6,13 @@
 #include <gantry/buf.h>
 #include <gantry/frontend.h>
 
+static const struct gt_option ctr_options[] = {
+	GT_OPT_PATH(struct ctr_config, worker, "",
+		    "The program that reads image archives, confined; empty: the gantry-layer that was "
+		    "installed with this plugin."),
+	{ 0 },
+};
+
 struct ctr_frontend {
 	struct gt_frontend base;
 	const struct gt_init *init;
@@ -48,5 +55,7 @@ GT_PLUGIN(ctr_frontend) = {
 	.doc = "The command line ctr, with containerd's commands, flags and output.",
 	/* optional, so that help and mistakes do not open a store; commands ask for it themselves */
 	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES, .flags = GT_NEED_OPTIONAL }, { 0 } },
+	.options = ctr_options,
+	.config_size = sizeof(struct ctr_config),
 	.ops.frontend = &ctr_ops,
 };
