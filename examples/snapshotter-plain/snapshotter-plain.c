@@ -7,6 +7,7 @@
 #include <gantry/file.h>
 #include <gantry/snapshotter.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -15,16 +16,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#define AUTO_TABLE __attribute__((cleanup(table_done))) struct table
-
-extern char **environ;
-
-struct plain {
-	struct gt_snapshotter base;
-	const char *root;
-	bool is_durable;
-};
 
 struct row {
 	unsigned id; /* its tree is ROOT/ID */
@@ -40,11 +31,7 @@ struct table { /* while the lock is held */
 
 static struct gt_error *plain_open(const struct gt_init *init, struct gt_snapshotter **out)
 {
-	struct plain *p = gt_xcalloc(1, sizeof(*p));
-
-	p->root = init->root;
-	p->is_durable = init->durability == GT_DURABILITY_FULL;
-	*out = &p->base;
+	*out = gt_xcalloc(1, sizeof(**out)); /* the host fills it: s->init is this one's */
 	return NULL;
 }
 
@@ -64,18 +51,16 @@ static char *take(const char **at)
 {
 	size_t len = 0;
 	int used = 0;
-	char *s;
 
 	if (sscanf(*at, "%zu:%n", &len, &used) != 1 || strnlen(*at + used, len) < len)
 		return gt_xstrdup("");
-	s = gt_xstrndup(*at + used, len);
 	*at += used + len;
-	return s;
+	return gt_xstrndup(*at - len, len);
 }
 
-static struct gt_error *table_read(struct plain *p, struct table *t)
+static struct gt_error *table_read(struct gt_snapshotter *s, struct table *t)
 {
-	gt_autofree char *lock = gt_strf("%s/lock", p->root), *path = gt_strf("%s/table", p->root);
+	gt_autofree char *lock = gt_strf("%s/lock", s->init->root), *path = gt_strf("%s/table", s->init->root);
 	gt_auto(gt_buf) text = GT_BUF_INIT;
 	struct row r;
 	size_t labels;
@@ -105,24 +90,24 @@ static struct gt_error *table_read(struct plain *p, struct table *t)
 	return NULL;
 }
 
-static struct gt_error *table_write(struct plain *p, const struct table *t)
+static struct gt_error *table_write(struct gt_snapshotter *s, const struct table *t)
 {
-	gt_autofree char *path = gt_strf("%s/table", p->root);
+	gt_autofree char *path = gt_strf("%s/table", s->init->root);
 	gt_auto(gt_buf) b = GT_BUF_INIT;
 
-	for (size_t i = 0; i < t->n; i++) {
-		const struct gt_snapshot_info *s = &t->v[i].info;
+	for (size_t n = 0; n < t->n; n++) {
+		const struct gt_snapshot_info *i = &t->v[n].info;
 
-		gt_buf_addf(&b, "%u %u %ld.%ld %ld.%ld %zu\n%zu:%s%zu:%s", t->v[i].id, s->kind,
-			    s->created_at.tv_sec, s->created_at.tv_nsec, s->updated_at.tv_sec,
-			    s->updated_at.tv_nsec, s->labels.n, strlen(s->key), s->key,
-			    strlen(s->parent), s->parent);
-		for (size_t k = 0; k < s->labels.n; k++)
-			gt_buf_addf(&b, "%zu:%s%zu:%s", strlen(s->labels.v[k].key), s->labels.v[k].key,
-				    strlen(s->labels.v[k].value), s->labels.v[k].value);
+		gt_buf_addf(&b, "%u %u %ld.%ld %ld.%ld %zu\n%zu:%s%zu:%s", t->v[n].id, i->kind,
+			    i->created_at.tv_sec, i->created_at.tv_nsec, i->updated_at.tv_sec,
+			    i->updated_at.tv_nsec, i->labels.n, strlen(i->key), i->key,
+			    strlen(i->parent), i->parent);
+		for (size_t k = 0; k < i->labels.n; k++)
+			gt_buf_addf(&b, "%zu:%s%zu:%s", strlen(i->labels.v[k].key), i->labels.v[k].key,
+				    strlen(i->labels.v[k].value), i->labels.v[k].value);
 		gt_buf_addc(&b, '\n');
 	}
-	return gt_file_write(AT_FDCWD, path, b.s, b.len, 0600, p->is_durable);
+	return gt_file_write(AT_FDCWD, path, b.s, b.len, 0600, s->init->durability == GT_DURABILITY_FULL);
 }
 
 static struct row *find(const struct table *t, const char *key)
@@ -133,19 +118,19 @@ static struct row *find(const struct table *t, const char *key)
 	return NULL;
 }
 
-static void add_mounts(const struct plain *p, const struct row *r, struct gt_mounts *out)
+static void add_mounts(const struct gt_snapshotter *s, const struct row *r, struct gt_mounts *out)
 {
-	gt_autofree char *tree = gt_strf("%s/%u", p->root, r->id);
+	gt_autofree char *tree = gt_strf("%s/%u", s->init->root, r->id);
 	struct gt_mount *m = gt_mounts_add(out, "bind", tree, "");
 
 	gt_strv_add(&m->options, "rbind");
 	gt_strv_add(&m->options, r->info.kind == GT_SNAPSHOT_VIEW ? "ro" : "rw");
 }
 
-static struct gt_error *make_tree(const struct plain *p, unsigned id, const struct row *parent)
+static struct gt_error *make_tree(const struct gt_snapshotter *s, unsigned id, const struct row *parent)
 {
-	gt_autofree char *to = gt_strf("%s/%u", p->root, id);
-	gt_autofree char *from = parent ? gt_strf("%s/%u/.", p->root, parent->id) : NULL;
+	gt_autofree char *to = gt_strf("%s/%u", s->init->root, id);
+	gt_autofree char *from = parent ? gt_strf("%s/%u/.", s->init->root, parent->id) : NULL;
 	char *argv[] = { "cp", "-a", "--reflink=auto", from, to, NULL };
 	pid_t pid;
 	int status = 0, err;
@@ -159,14 +144,14 @@ static struct gt_error *make_tree(const struct plain *p, unsigned id, const stru
 	return status ? gt_error_new(GT_UNKNOWN, "copy %s to %s: cp: status %d", from, to, status) : NULL;
 }
 
-static struct gt_error *create(struct plain *p, enum gt_snapshot_kind kind, const char *key,
+static struct gt_error *create(struct gt_snapshotter *s, enum gt_snapshot_kind kind, const char *key,
 	const char *parent, const struct gt_labels *labels, struct gt_mounts *out)
 {
-	AUTO_TABLE t = { .lock = -1 };
+	gt_auto(table) t = { .lock = -1 };
 	const struct row *above = NULL;
 	struct row r = { .info.kind = kind };
 
-	GT_TRY(table_read(p, &t));
+	GT_TRY(table_read(s, &t));
 	if (find(&t, key))
 		return gt_error_new(GT_ALREADY_EXISTS, "snapshot %s", key);
 	if (*parent && !(above = find(&t, parent)))
@@ -174,7 +159,7 @@ static struct gt_error *create(struct plain *p, enum gt_snapshot_kind kind, cons
 	if (above && above->info.kind != GT_SNAPSHOT_COMMITTED)
 		return gt_error_new(GT_INVALID_ARGUMENT, "parent %s is not committed", parent);
 	r.id = t.last_id + 1;
-	GT_TRY(make_tree(p, r.id, above));
+	GT_TRY(make_tree(s, r.id, above));
 	clock_gettime(CLOCK_REALTIME, &r.info.created_at);
 	r.info.updated_at = r.info.created_at;
 	r.info.key = gt_xstrdup(key);
@@ -182,27 +167,28 @@ static struct gt_error *create(struct plain *p, enum gt_snapshot_kind kind, cons
 	gt_labels_copy(&r.info.labels, labels);
 	GT_GROW(t.v, t.n, t.alloc);
 	t.v[t.n++] = r;
-	GT_TRY(table_write(p, &t));
-	add_mounts(p, &r, out);
+	GT_TRY(table_write(s, &t));
+	add_mounts(s, &r, out);
 	return NULL;
 }
 
 static struct gt_error *plain_prepare(struct gt_snapshotter *s, struct gt_call *call, const char *key,
 	const char *parent, const struct gt_labels *labels, struct gt_mounts *out)
 {
-	return create((struct plain *)s, GT_SNAPSHOT_ACTIVE, key, parent, labels, out);
+	return create(s, GT_SNAPSHOT_ACTIVE, key, parent, labels, out);
 }
 
 static struct gt_error *plain_view(struct gt_snapshotter *s, struct gt_call *call, const char *key,
 	const char *parent, const struct gt_labels *labels, struct gt_mounts *out)
 {
-	return create((struct plain *)s, GT_SNAPSHOT_VIEW, key, parent, labels, out);
+	return create(s, GT_SNAPSHOT_VIEW, key, parent, labels, out);
 }
 
 /* Reads the table into 't' and finds the row of 'key'. */
-static struct gt_error *look_up(struct plain *p, const char *key, struct table *t, struct row **r)
+static struct gt_error *look_up(struct gt_snapshotter *s, const char *key, struct table *t,
+				struct row **r)
 {
-	GT_TRY(table_read(p, t));
+	GT_TRY(table_read(s, t));
 	*r = find(t, key);
 	return *r ? NULL : gt_error_new(GT_NOT_FOUND, "snapshot %s", key);
 }
@@ -210,9 +196,9 @@ static struct gt_error *look_up(struct plain *p, const char *key, struct table *
 static struct gt_error *plain_stat(struct gt_snapshotter *s, struct gt_call *call, const char *key,
 				   struct gt_snapshot_info *out)
 {
-	AUTO_TABLE t = { .lock = -1 };
+	gt_auto(table) t = { .lock = -1 };
 	struct row *r;
-	GT_TRY(look_up((struct plain *)s, key, &t, &r));
+	GT_TRY(look_up(s, key, &t, &r));
 	gt_snapshot_info_copy(out, &r->info);
 	return NULL;
 }
@@ -220,77 +206,94 @@ static struct gt_error *plain_stat(struct gt_snapshotter *s, struct gt_call *cal
 static struct gt_error *plain_mounts(struct gt_snapshotter *s, struct gt_call *call, const char *key,
 				     struct gt_mounts *out)
 {
-	AUTO_TABLE t = { .lock = -1 };
+	gt_auto(table) t = { .lock = -1 };
 	struct row *r;
-	GT_TRY(look_up((struct plain *)s, key, &t, &r));
+	GT_TRY(look_up(s, key, &t, &r));
 	if (r->info.kind == GT_SNAPSHOT_COMMITTED)
 		return gt_error_new(GT_FAILED_PRECONDITION, "snapshot %s is committed", key);
-	add_mounts((struct plain *)s, r, out);
+	add_mounts(s, r, out);
 	return NULL;
 }
 
 static struct gt_error *plain_commit(struct gt_snapshotter *s, struct gt_call *call,
 	const char *name, const char *key, const struct gt_commit_options *o)
 {
-	AUTO_TABLE t = { .lock = -1 };
-	struct plain *p = (struct plain *)s;
+	gt_auto(table) t = { .lock = -1 };
 	struct row *r;
-	GT_TRY(look_up(p, key, &t, &r));
+	GT_TRY(look_up(s, key, &t, &r));
 	if (r->info.kind != GT_SNAPSHOT_ACTIVE)
 		return gt_error_new(GT_FAILED_PRECONDITION, "snapshot %s is not active", key);
 	if (find(&t, name))
 		return gt_error_new(GT_ALREADY_EXISTS, "snapshot %s", name);
-	if (p->is_durable && syncfs(t.lock) < 0)
-		return gt_error_errno(gt_file_class(errno), errno, "sync %s", p->root);
+	if (s->init->durability == GT_DURABILITY_FULL && syncfs(t.lock) < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "sync %s", s->init->root);
 	free(r->info.key);
 	r->info.key = gt_xstrdup(name);
 	r->info.kind = GT_SNAPSHOT_COMMITTED;
 	clock_gettime(CLOCK_REALTIME, &r->info.updated_at);
 	gt_labels_done(&r->info.labels);
 	gt_labels_copy(&r->info.labels, o ? o->labels : NULL);
-	return table_write(p, &t);
+	return table_write(s, &t);
 }
 
 static struct gt_error *plain_remove(struct gt_snapshotter *s, struct gt_call *call, const char *key)
 {
-	AUTO_TABLE t = { .lock = -1 };
-	struct plain *p = (struct plain *)s;
+	gt_auto(table) t = { .lock = -1 };
 	gt_autofree char *tree = NULL;
 	struct row *r;
-	GT_TRY(look_up(p, key, &t, &r));
+	GT_TRY(look_up(s, key, &t, &r));
 	for (size_t i = 0; i < t.n; i++)
 		if (!strcmp(t.v[i].info.parent, key))
 			return gt_error_new(GT_FAILED_PRECONDITION, "snapshot %s has children", key);
-	tree = gt_strf("%s/%u", p->root, r->id);
+	tree = gt_strf("%s/%u", s->init->root, r->id);
 	gt_snapshot_info_done(&r->info);
 	*r = t.v[--t.n];
-	GT_TRY(table_write(p, &t)); /* first: a tree without a row is nobody's */
+	GT_TRY(table_write(s, &t)); /* first: a tree without a row is nobody's */
 	return gt_file_remove_tree(AT_FDCWD, tree);
 }
 
 static struct gt_error *plain_walk(struct gt_snapshotter *s, struct gt_call *call,
 	struct gt_error *(*fn)(void *, const struct gt_snapshot_info *), void *arg)
 {
-	AUTO_TABLE t = { .lock = -1 };
+	gt_auto(table) t = { .lock = -1 };
 
-	GT_TRY(table_read((struct plain *)s, &t));
+	GT_TRY(table_read(s, &t));
 	close(gt_steal_fd(&t.lock)); /* fn may call other ops */
 	for (size_t i = 0; i < t.n; i++)
 		GT_TRY(fn(arg, &t.v[i].info));
 	return NULL;
 }
 
+/* What died between its file or tree and the row for it. */
+static struct gt_error *plain_cleanup(struct gt_snapshotter *s, struct gt_call *call)
+{
+	gt_auto(table) t = { .lock = -1 };
+	struct gt_error *e = table_read(s, &t);
+	DIR *d = e ? NULL : opendir(s->init->root);
+	struct dirent *ent;
+
+	while (d && !e && (ent = readdir(d))) {
+		bool known = *ent->d_name == '.' || !strcmp(ent->d_name, "lock") ||
+			     !strcmp(ent->d_name, "table");
+
+		for (size_t i = 0; i < t.n && !known; i++)
+			known = t.v[i].id == strtoul(ent->d_name, NULL, 10);
+		e = known ? NULL : gt_file_remove_tree(dirfd(d), ent->d_name);
+	}
+	if (d)
+		closedir(d);
+	return e;
+}
+
 static const struct gt_snapshotter_ops plain_ops = {
-	.size = sizeof(plain_ops),
-	.open = plain_open, .close = plain_close, .stat = plain_stat,
+	.size = sizeof(plain_ops), .open = plain_open, .close = plain_close, .stat = plain_stat,
 	.prepare = plain_prepare, .view = plain_view, .mounts = plain_mounts,
-	.commit = plain_commit, .remove = plain_remove, .walk = plain_walk,
+	.commit = plain_commit, .remove = plain_remove, .walk = plain_walk, .cleanup = plain_cleanup,
 };
 
 GT_PLUGIN(snapshotter_plain) = {
 	GT_PLUGIN_HEADER,
-	.kind = GT_SNAPSHOTTER,
-	.id = "plain",
+	.kind = GT_SNAPSHOTTER, .id = "plain",
 	.doc = "Keeps each snapshot as a whole copy of its parent's tree.",
 	.ops.snapshotter = &plain_ops,
 };
