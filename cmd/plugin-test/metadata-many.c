@@ -408,7 +408,7 @@ static int child_hang(struct gt_metadata *m)
 	struct gt_call call = GT_CALL_INIT;
 	gt_autoptr(gt_error) e = gt_metadata_update(m, &call, hang, NULL);
 
-	return 1;
+	return e ? 1 : 2;
 }
 
 static int child_put(struct gt_metadata *m)

@@ -4,37 +4,54 @@
 #include "local.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define BLOCK (256 * 1024) /* read and hashed while still in the second-level cache */
 
-struct gt_error *digest_open(struct local_store *s)
+void digest_init(struct local_store *s)
 {
 	static const struct {
-		const char *name, *openssl;
+		const char *name;
 		size_t hex;
 	} known[DIGEST_ALG_COUNT] = {
-		[DIGEST_SHA256] = { "sha256", "SHA2-256", 64 },
-		[DIGEST_SHA384] = { "sha384", "SHA2-384", 96 },
-		[DIGEST_SHA512] = { "sha512", "SHA2-512", 128 },
+		[DIGEST_SHA256] = { "sha256", 64 },
+		[DIGEST_SHA384] = { "sha384", 96 },
+		[DIGEST_SHA512] = { "sha512", 128 },
 	};
 
 	for (size_t i = 0; i < DIGEST_ALG_COUNT; i++) {
-		s->algs[i] = (struct digest_alg_info){
-			.name = known[i].name,
-			.hex = known[i].hex,
-			.md = EVP_MD_fetch(NULL, known[i].openssl, NULL),
-		};
-		if (!s->algs[i].md)
-			return gt_error_new(GT_INTERNAL, "libcrypto has no %s", known[i].name);
+		s->algs[i].name = known[i].name;
+		s->algs[i].hex = known[i].hex;
 	}
-	return NULL;
 }
 
-void digest_close(struct local_store *s)
+void digest_done(struct local_store *s)
 {
 	for (size_t i = 0; i < DIGEST_ALG_COUNT; i++)
 		EVP_MD_free(s->algs[i].md);
+}
+
+struct gt_error *digest_md(struct local_store *s, enum digest_alg alg, const EVP_MD **out)
+{
+	static const char *const names[DIGEST_ALG_COUNT] = {
+		[DIGEST_SHA256] = "SHA2-256",
+		[DIGEST_SHA384] = "SHA2-384",
+		[DIGEST_SHA512] = "SHA2-512",
+	};
+	EVP_MD *md = atomic_load(&s->algs[alg].md), *none = NULL;
+
+	if (!md) {
+		md = EVP_MD_fetch(NULL, names[alg], NULL);
+		if (!md)
+			return gt_error_new(GT_INTERNAL, "libcrypto has no %s", names[alg]);
+		if (!atomic_compare_exchange_strong(&s->algs[alg].md, &none, md)) {
+			EVP_MD_free(md); /* another thread was first */
+			md = none;
+		}
+	}
+	*out = md;
+	return NULL;
 }
 
 enum digest_alg digest_alg_of(const struct local_store *s, const char *digest)
@@ -101,13 +118,15 @@ struct gt_error *digest_text(const EVP_MD_CTX *ctx, const char *alg, char **out)
 	return NULL;
 }
 
-struct gt_error *digest_of_string(const struct local_store *s, const char *text, char **out)
+struct gt_error *digest_of_string(struct local_store *s, const char *text, char **out)
 {
 	unsigned char bytes[EVP_MAX_MD_SIZE];
 	struct gt_buf b = GT_BUF_INIT;
+	const EVP_MD *md;
 	unsigned n = 0;
 
-	if (!EVP_Digest(text, strlen(text), bytes, &n, s->algs[DIGEST_SHA256].md, NULL))
+	GT_TRY(digest_md(s, DIGEST_SHA256, &md));
+	if (!EVP_Digest(text, strlen(text), bytes, &n, md, NULL))
 		return gt_error_new(GT_INTERNAL, "libcrypto: digest of a ref");
 	add_hex(&b, bytes, n);
 	*out = gt_buf_detach(&b);

@@ -75,6 +75,7 @@ struct gt_error *local_open(const struct gt_init *init, struct gt_content **out)
 
 	s->durable = init->durability == GT_DURABILITY_FULL;
 	s->blobs = s->ingests = -1;
+	digest_init(s);
 	e = gt_file_mkdirs(path, 0700);
 	if (!e)
 		e = open_folder(AT_FDCWD, path, &root);
@@ -84,8 +85,6 @@ struct gt_error *local_open(const struct gt_init *init, struct gt_content **out)
 		e = open_folder(root, "blobs", &s->blobs);
 	if (!e)
 		e = open_folder(root, "ingest", &s->ingests);
-	if (!e)
-		e = digest_open(s);
 	if (e) {
 		local_close(&s->base);
 		return gt_error_wrap(e, "content store %s", path);
@@ -101,7 +100,7 @@ void local_close(struct gt_content *c)
 
 	if (!s)
 		return;
-	digest_close(s);
+	digest_done(s);
 	if (s->blobs >= 0)
 		close(s->blobs);
 	if (s->ingests >= 0)

@@ -29,7 +29,7 @@ enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_ALG_COUNT 
 struct digest_alg_info {
 	const char *name;
 	size_t hex; /* length of the digest in hex digits */
-	EVP_MD *md; /* fetched at open: looking it up for each hash takes locks */
+	_Atomic(EVP_MD *) md; /* NULL until first used */
 };
 
 struct local_store {
@@ -58,8 +58,13 @@ char *local_blob_path(const char *digest);
 struct gt_error *local_sync_folder(int dirfd, const char *path);
 
 /* digest.c */
-struct gt_error *digest_open(struct local_store *s);
-void digest_close(struct local_store *s);
+void digest_init(struct local_store *s);
+void digest_done(struct local_store *s);
+/*
+ * libcrypto's object for an algorithm. Looked up once, for that takes locks, and not before it is
+ * needed, for it starts libcrypto: who only reads does not pay a millisecond for it.
+ */
+struct gt_error *digest_md(struct local_store *s, enum digest_alg alg, const EVP_MD **out);
 /* The algorithm of a checked digest. */
 enum digest_alg digest_alg_of(const struct local_store *s, const char *digest);
 /* Hashes the first 'len' bytes of 'fd' into 'ctx'; DATA_LOSS if the file is shorter. */
@@ -68,7 +73,7 @@ struct gt_error *digest_feed_file(EVP_MD_CTX *ctx, int fd, int64_t from, int64_t
 /* What 'ctx' has seen so far, as "ALG:HEX"; 'ctx' can go on. */
 struct gt_error *digest_text(const EVP_MD_CTX *ctx, const char *alg, char **out);
 /* Hex SHA-256 of a string. */
-struct gt_error *digest_of_string(const struct local_store *s, const char *text, char **out);
+struct gt_error *digest_of_string(struct local_store *s, const char *text, char **out);
 
 /* ingest.c: folders of ingests. */
 struct gt_error *ingest_status(struct gt_content *c, struct gt_call *call, const char *ref,

@@ -44,8 +44,11 @@ static struct local_writer *writer_of(struct gt_writer *w)
 
 static struct gt_error *hash_restart(struct local_writer *w)
 {
+	const EVP_MD *md;
+
 	w->hashed = 0;
-	if (!EVP_DigestInit_ex2(w->ctx, w->store->algs[w->alg].md, NULL))
+	GT_TRY(digest_md(w->store, w->alg, &md));
+	if (!EVP_DigestInit_ex2(w->ctx, md, NULL))
 		return gt_error_new(GT_INTERNAL, "libcrypto: start a digest");
 	return NULL;
 }
