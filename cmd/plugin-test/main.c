@@ -35,6 +35,7 @@
 #pragma weak suite_content_child
 #pragma weak suite_metadata_child
 #pragma weak suite_snapshotter_child
+#pragma weak suite_runtime_child
 
 enum { OPT_CHILD = 256, OPT_CHILD_ARG, OPT_CHILD_ROOT, OPT_CHILD_TMPFS };
 
@@ -125,6 +126,8 @@ static int child_main(const struct arguments *a)
 		status = suite_metadata_child(instance, a->child, a->child_arg);
 	else if (kind == GT_SNAPSHOTTER && suite_snapshotter_child)
 		status = suite_snapshotter_child(instance, a->child, a->child_arg);
+	else if (kind == GT_RUNTIME && suite_runtime_child)
+		status = suite_runtime_child(instance, a->child, a->child_arg);
 	gt_host_close(host);
 	return status;
 }

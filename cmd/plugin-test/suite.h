@@ -65,5 +65,6 @@ void suite_child_ready(void);
 int suite_content_child(struct gt_content *c, const char *name, const char *arg);
 int suite_metadata_child(struct gt_metadata *m, const char *name, const char *arg);
 int suite_snapshotter_child(struct gt_snapshotter *s, const char *name, const char *arg);
+int suite_runtime_child(struct gt_runtime *r, const char *name, const char *arg);
 
 #endif

@@ -83,34 +83,48 @@ static bool is_shim(const char *pid, const struct gt_bundle *b, const struct sta
 	return has_word(&words, b->id) && has_word(&words, b->ns);
 }
 
-struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
-					int64_t deadline)
+/* Adds the shim's processes that there are now. */
+static struct gt_error *find(const struct gt_bundle *b, const struct stat *folder,
+			     const char *program, struct gt_pidfds *found)
 {
-	gt_auto(gt_pidfds) found = { 0 };
 	DIR *d = opendir("/proc");
 	struct dirent *ent;
-	struct stat folder;
 
 	if (!d)
 		return gt_error_errno(GT_UNKNOWN, errno, "read /proc");
-	if (fstat(b->fd, &folder) < 0) {
-		closedir(d);
-		return gt_error_errno(GT_UNKNOWN, errno, "stat bundle %s", b->path);
-	}
 	while ((ent = readdir(d))) {
-		size_t before = found.n;
+		size_t before = found->n;
 		int pid = 0;
 
 		for (const char *p = ent->d_name; isdigit((unsigned char)*p) && pid < 100000000; p++)
 			pid = pid * 10 + (*p - '0');
-		if (!pid || pid == getpid() || !is_shim(ent->d_name, b, &folder, program))
+		if (!pid || pid == getpid() || !is_shim(ent->d_name, b, folder, program))
 			continue;
-		gt_pidfds_add(&found, pid);
+		gt_pidfds_add(found, pid);
 		/* Looked at again now that the descriptor pins it: the number may have changed hands. */
-		if (found.n > before && !is_shim(ent->d_name, b, &folder, program))
-			close(found.v[--found.n]);
+		if (found->n > before && !is_shim(ent->d_name, b, folder, program))
+			close(found->v[--found->n]);
 	}
 	closedir(d);
-	gt_pidfds_kill(&found);
-	return gt_error_wrap(gt_pidfds_wait(&found, deadline), "end the shim of task %s", b->id);
+	return NULL;
+}
+
+struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
+					int64_t deadline)
+{
+	struct stat folder;
+
+	if (fstat(b->fd, &folder) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "stat bundle %s", b->path);
+	for (;;) {
+		gt_auto(gt_pidfds) found = { 0 };
+
+		GT_TRY(find(b, &folder, program, &found));
+		if (!found.n)
+			return NULL;
+		/* They may have forked while they were looked for: only an empty round is the last. */
+		gt_pidfds_kill(&found);
+		GT_TRY(gt_error_wrap(gt_pidfds_wait(&found, deadline), "end the shim of task %s",
+				     b->id));
+	}
 }

@@ -122,14 +122,17 @@ static void run_delete(struct gt_shim_runtime *r, struct gt_call *call, const st
 {
 	struct gt_call within = gt_shim_call_within(call, r->settings.cleanup_timeout);
 	struct gt_error *e = gt_shim_program_delete(&r->settings, b, &within, program, out);
+	struct gt_error *more;
 
-	if (!e)
-		return;
+	/* It refuses where a shim died before it had written what this reads: nothing to worry about. */
+	if (e && r->force) {
+		within = gt_shim_call_within(call, FORCE_MS * MS);
+		more = r->force(r, &within, b);
+		if (!more)
+			gt_error_free(gt_steal(&e));
+		gt_log_warn_take(more, "end task %s by force", b->id);
+	}
 	gt_log_warn_take(e, "clean up after the shim of task %s", b->id);
-	if (!r->force)
-		return;
-	within = gt_shim_call_within(call, FORCE_MS * MS);
-	gt_log_warn_take(r->force(r, &within, b), "end task %s by force", b->id);
 }
 
 /* All but the shim itself. */
