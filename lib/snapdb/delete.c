@@ -25,6 +25,14 @@ static struct gt_error *delete_file(void *arg, int dirfd, const char *name, cons
 	return remove_name(arg, dirfd, name, 0);
 }
 
+/* Many a folder is empty: then it need not be opened and read. */
+static struct gt_error *delete_empty(void *arg, int dirfd, const char *name, bool *skip)
+{
+	(void)arg;
+	*skip = unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
+	return NULL;
+}
+
 static struct gt_error *delete_folder(void *arg, int dirfd, const char *name,
 				      const struct stat *st)
 {
@@ -36,6 +44,7 @@ struct gt_error *gt_tree_delete(int dirfd, const char *name, int64_t deadline)
 {
 	static const struct gt_tree_visitor visitor = {
 		.file = delete_file,
+		.folder = delete_empty,
 		.leave = delete_folder,
 		.no_stat = true,
 	};

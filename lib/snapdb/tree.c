@@ -49,7 +49,7 @@ static struct gt_error *visit(struct walk *w, const struct dirent *ent, struct l
 /* Visits what is in the folder 'w->fd' now, and notes the folders for later. */
 static struct gt_error *read_level(struct walk *w, struct level *level)
 {
-	int fd = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct gt_error *e = NULL;
 	struct dirent *ent;
@@ -81,9 +81,15 @@ static struct gt_error *push_take(struct walk *w, int fd, const struct stat *st)
 
 static struct gt_error *descend(struct walk *w, const char *name)
 {
-	gt_autofd int fd = openat(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	gt_autofd int fd = -1;
+	bool skip = false;
 	struct stat st;
 
+	if (w->v->folder)
+		GT_TRY(w->v->folder(w->arg, w->fd, name, &skip));
+	if (skip)
+		return NULL;
+	fd = openat(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
 			       ? NULL

@@ -13,6 +13,8 @@
 struct gt_tree_visitor {
 	/* Something that is no folder. 'st' is NULL if 'no_stat'. */
 	struct gt_error *(*file)(void *arg, int dirfd, const char *name, const struct stat *st);
+	/* Optional: asked first of each folder. '*skip' true: it is not gone into. */
+	struct gt_error *(*folder)(void *arg, int dirfd, const char *name, bool *skip);
 	/* Optional: going into the folder 'fd'. */
 	struct gt_error *(*enter)(void *arg, int fd, const char *name, const struct stat *st);
 	/* Optional: back in the parent 'dirfd'; 'st' is as enter saw it. */

@@ -54,7 +54,6 @@ static void setup(void)
 		.config = &config,
 	};
 	ck_assert_int_eq(mkdir(init.root, 0700), 0);
-	ck_assert_int_eq(mkdir(init.state, 0711), 0);
 	s = NULL;
 }
 

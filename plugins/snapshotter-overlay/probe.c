@@ -139,8 +139,10 @@ struct gt_error *overlay_probe(struct overlay *o, const struct gt_init *init)
 			return NULL;
 	}
 	GT_TRY(gt_error_wrap(probe(o), "overlayfs in %s", o->store.folders.path));
-	if (now.len) /* not kept: asked again next time */
+	if (now.len) { /* if it cannot be kept, the next one asks again */
+		gt_error_free(gt_file_mkdirs(init->state, 0711));
 		gt_error_free(gt_file_write(AT_FDCWD, marker, now.s, now.len, 0600, false));
+	}
 	/* The kernel may have loaded the module for this only. */
 	o->index_off = access("/sys/module/overlay/parameters/index", F_OK) == 0;
 	return NULL;
