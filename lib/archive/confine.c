@@ -90,8 +90,8 @@ static const int base_calls[] = {
 
 static const int walk_calls[] = {
 	SCMP_SYS(openat),   SCMP_SYS(openat2),   SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
-	SCMP_SYS(statx),    SCMP_SYS(fgetxattr), SCMP_SYS(lgetxattr),  SCMP_SYS(fcntl),
-	SCMP_SYS(faccessat), SCMP_SYS(fchdir),
+	SCMP_SYS(statx),    SCMP_SYS(fgetxattr), SCMP_SYS(flistxattr), SCMP_SYS(fcntl),
+	SCMP_SYS(fchdir),
 };
 
 static const int write_calls[] = {

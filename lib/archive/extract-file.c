@@ -70,13 +70,13 @@ struct gt_error *layer_extract_file(struct layer_extract *x, struct layer_reader
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int64_t size = archive_entry_size(entry);
 	gt_autofd int fd = -1;
-	bool owner = at->uid || at->gid || layer_tree_top(&x->tree)->setgid || !x->plain_modes;
+	bool owner = at->uid || at->gid || x->tree.top->setgid || !x->plain_modes;
 
 	if (size < 0 || (x->o.max_size && size > x->o.max_size))
 		return gt_error_new(size < 0 ? GT_INVALID_ARGUMENT : GT_RESOURCE_EXHAUSTED,
 				    "file of %lld bytes", (long long)size);
 	for (int i = 0; fd < 0; i++) {
-		fd = openat(layer_tree_top(&x->tree)->fd, base, flags, at->mode & 01777);
+		fd = openat(x->tree.top->fd, base, flags, at->mode & 01777);
 		if (fd < 0)
 			GT_TRY(layer_extract_make_room(x, base, errno, i, "make file"));
 	}
@@ -121,7 +121,7 @@ struct gt_error *layer_extract_xattrs(struct layer_extract *x, struct archive_en
 	if (!archive_entry_xattr_reset(entry))
 		return NULL;
 	/* There is no lsetxattr below a descriptor: the folder is made the current one. */
-	if (fd < 0 && fchdir(layer_tree_top(&x->tree)->fd) < 0)
+	if (fd < 0 && fchdir(x->tree.top->fd) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "enter folder");
 	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
 		int r;

@@ -6,6 +6,7 @@
 #include <archive/name.h>
 #include <gantry/file.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -15,12 +16,27 @@
 #define WHITEOUT ".wh."
 #define OPAQUE ".wh..wh..opq"
 
+static bool is_empty(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	int n = 0;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && n < 3 && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n == 2; /* "." and ".." */
+}
+
 void layer_extract_init(struct layer_extract *x, const struct layer_extract_options *o)
 {
 	*x = (struct layer_extract){ .o = *o, .name = GT_BUF_INIT, .link = GT_BUF_INIT };
 	layer_tree_init(&x->tree, o->root, o->below, o->n_below, &x->seen);
-	/* A fresh upperdir holds what we put there; a merged tree may hold default ACLs anywhere. */
-	x->plain_modes = o->opaque &&
+	/* Where all that is there comes from us, no default ACL turns modes into others. */
+	x->plain_modes = is_empty(o->root) &&
 			 fgetxattr(o->root, "system.posix_acl_default", NULL, 0) < 0;
 }
 
@@ -37,20 +53,19 @@ struct gt_error *layer_extract_make_room(struct layer_extract *x, const char *ba
 {
 	if (err != EEXIST || attempt)
 		return gt_error_errno(layer_tree_class(err), err, "%s", what);
-	layer_tree_changed(&x->tree);
-	return gt_file_remove_tree(layer_tree_top(&x->tree)->fd, base);
+	return layer_tree_remove(&x->tree, x->tree.top->fd, base);
 }
 
 static bool needs_owner(struct layer_extract *x, const struct layer_attributes *at)
 {
-	return at->uid || at->gid || layer_tree_top(&x->tree)->setgid || !x->plain_modes;
+	return at->uid || at->gid || x->tree.top->setgid || !x->plain_modes;
 }
 
 /* What is no file and no folder is only known by its name. */
 static struct gt_error *finish_node(struct layer_extract *x, struct archive_entry *entry,
 				    const struct layer_attributes *at, const char *base)
 {
-	int dir = layer_tree_top(&x->tree)->fd;
+	int dir = x->tree.top->fd;
 
 	if (needs_owner(x, at) &&
 	    fchownat(dir, base, at->uid, at->gid, AT_SYMLINK_NOFOLLOW) < 0)
@@ -68,7 +83,7 @@ static struct gt_error *make_symlink(struct layer_extract *x, struct archive_ent
 
 	if (!target || !*target)
 		return gt_error_new(GT_INVALID_ARGUMENT, "symbolic link without a target");
-	for (int i = 0; symlinkat(target, layer_tree_top(&x->tree)->fd, base) < 0; i++)
+	for (int i = 0; symlinkat(target, x->tree.top->fd, base) < 0; i++)
 		GT_TRY(layer_extract_make_room(x, base, errno, i, "make symbolic link"));
 	return finish_node(x, entry, at, base);
 }
@@ -86,7 +101,7 @@ static struct gt_error *make_special(struct layer_extract *x, struct archive_ent
 		return gt_error_new(GT_INVALID_ARGUMENT, "device number %llu:%llu is out of range",
 				    (unsigned long long)major, (unsigned long long)minor);
 	/* The mode goes on by mknod alone: chmod by name would follow a link. */
-	for (int i = 0; mknodat(layer_tree_top(&x->tree)->fd, base, type | at->mode, dev) < 0; i++)
+	for (int i = 0; mknodat(x->tree.top->fd, base, type | at->mode, dev) < 0; i++)
 		GT_TRY(layer_extract_make_room(x, base, errno, i, "make device or FIFO"));
 	return finish_node(x, entry, at, base);
 }
@@ -94,7 +109,7 @@ static struct gt_error *make_special(struct layer_extract *x, struct archive_ent
 static struct gt_error *link_to(struct layer_extract *x, int from, const char *target,
 				const char *base)
 {
-	for (int i = 0; linkat(from, target, layer_tree_top(&x->tree)->fd, base, 0) < 0; i++) {
+	for (int i = 0; linkat(from, target, x->tree.top->fd, base, 0) < 0; i++) {
 		if (errno == ENOENT || errno == EPERM) /* EPERM: to a folder */
 			return gt_error_errno(GT_INVALID_ARGUMENT, errno, "make hard link to %s",
 					      x->link.s);
@@ -108,18 +123,19 @@ static struct gt_error *make_hardlink(struct layer_extract *x, const char *to, c
 	struct gt_error *e;
 	size_t folder_len;
 	const char *target;
+	bool own;
 	int from;
 
 	GT_TRY(gt_error_wrap(layer_name_clean(to, &x->link), "hard link"));
 	target = layer_name_base(&x->link, &folder_len);
 	if (!*target || !strcmp(x->link.s, x->name.s))
 		return gt_error_new(GT_INVALID_ARGUMENT, "hard link to itself or the root");
-	e = layer_tree_lookup(&x->tree, x->link.s, folder_len, &from);
+	e = layer_tree_lookup(&x->tree, x->link.s, folder_len, &from, &own);
 	if (gt_error_class(e) == GT_NOT_FOUND)
 		e = gt_error_reclass(e, GT_INVALID_ARGUMENT);
 	GT_TRY(gt_error_wrap(e, "hard link to %s", x->link.s));
 	e = link_to(x, from, target, base);
-	if (from != layer_tree_top(&x->tree)->fd)
+	if (own)
 		close(from);
 	return e;
 }
@@ -128,7 +144,7 @@ static struct gt_error *make_hardlink(struct layer_extract *x, const char *to, c
 static struct gt_error *open_folder(struct layer_extract *x, const char *base, mode_t mode,
 				    bool *made, bool *hid, int *out)
 {
-	int dir = layer_tree_top(&x->tree)->fd;
+	int dir = x->tree.top->fd;
 
 	*made = true;
 	*hid = false;
@@ -170,8 +186,7 @@ static struct gt_error *make_folder(struct layer_extract *x, struct archive_entr
 	GT_TRY(layer_extract_xattrs(x, entry, fd, base));
 	if ((owner || !made || at->mode & 06000) && fchmod(fd, at->mode) < 0)
 		return gt_error_errno(layer_tree_class(errno), errno, "change mode");
-	layer_tree_push_take(&x->tree, base, gt_steal_fd(&fd), &st);
-	layer_tree_top(&x->tree)->dirty = true;
+	layer_tree_keep(&x->tree, base, gt_steal_fd(&fd), &st);
 	return NULL;
 }
 
@@ -182,7 +197,7 @@ static struct gt_error *write_entry(struct layer_extract *x, struct layer_reader
 	struct layer_attributes at;
 
 	GT_TRY(layer_attributes_get(entry, &at));
-	layer_tree_top(&x->tree)->dirty = true;
+	x->tree.top->dirty = true;
 	if (!strcmp(base, OPAQUE))
 		return layer_extract_opaque(x);
 	if (!strncmp(base, WHITEOUT, strlen(WHITEOUT)))

@@ -4,11 +4,11 @@
 #include <archive/input.h>
 
 #include <archive/decode.h>
+#include <archive/digest.h>
 #include <gantry/buf.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -133,17 +133,7 @@ static struct gt_error *fill(struct layer_input *in, struct block *b)
 	GT_TRY(in->decoder ? fill_decoded(in, b) : fill_plain(in, b));
 	in->produced += b->len;
 	GT_TRY(check_limits(in, in->produced));
-	if (in->md && b->len && !EVP_DigestUpdate(in->md, b->data, b->len))
-		return gt_error_new(GT_INTERNAL, "hash the blob");
-	return NULL;
-}
-
-static struct gt_error *setup_digest(struct layer_input *in)
-{
-	in->md = EVP_MD_CTX_new();
-	if (!in->md || !EVP_DigestInit_ex(in->md, EVP_sha256(), NULL))
-		return gt_error_new(GT_INTERNAL, "set up SHA-256");
-	return NULL;
+	return in->md ? layer_digest_add(in->md, b->data, b->len) : NULL;
 }
 
 struct gt_error *layer_input_open(const struct layer_input_options *o, struct layer_input **out)
@@ -161,7 +151,7 @@ struct gt_error *layer_input_open(const struct layer_input_options *o, struct la
 	if (in->regular)
 		posix_fadvise(o->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (o->digest)
-		GT_TRY(setup_digest(in));
+		GT_TRY(layer_digest_new(&in->md));
 	in->in = gt_xmalloc(IN_SIZE);
 	while (in->in_len < LAYER_DECODE_MAGIC && !in->in_end) {
 		size_t n;
@@ -289,20 +279,7 @@ int64_t layer_input_produced(const struct layer_input *in)
 
 struct gt_error *layer_input_digest(struct layer_input *in, char **out)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char md[EVP_MAX_MD_SIZE];
-	gt_auto(gt_buf) b = GT_BUF_INIT;
-	unsigned n;
-
-	if (!EVP_DigestFinal_ex(in->md, md, &n))
-		return gt_error_new(GT_INTERNAL, "hash the blob");
-	gt_buf_adds(&b, "sha256:");
-	for (unsigned i = 0; i < n; i++) {
-		gt_buf_addc(&b, hex[md[i] >> 4]);
-		gt_buf_addc(&b, hex[md[i] & 15]);
-	}
-	*out = gt_buf_detach(&b);
-	return NULL;
+	return layer_digest_end(in->md, out);
 }
 
 void layer_input_free(struct layer_input *in)

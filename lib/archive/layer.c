@@ -91,6 +91,7 @@ static bool parse_option(struct layer_job_options *o, const char *arg)
 		{ "userns", &o->userns, NULL },
 		{ "writeback", &o->writeback, NULL },
 		{ "thread", &o->thread, NULL },
+		{ "lower", &o->lower, NULL },
 		{ "guided", &o->guided, NULL },
 		{ "below", NULL, &o->below },
 		{ "max-size", NULL, &o->max_size },
@@ -129,6 +130,8 @@ static struct gt_error *run(int argc, char **argv, struct layer_done *done)
 					    argv[i]);
 	if (!strcmp(argv[1], "apply"))
 		return layer_apply(&o, done);
+	if (!strcmp(argv[1], "diff"))
+		return layer_diff(&o, done);
 	if (!strcmp(argv[1], "list"))
 		return layer_list(&o, done);
 	return gt_error_new(GT_INTERNAL, "layer worker does not know '%s'", argv[1]);

@@ -15,7 +15,7 @@ struct layer_job_options {
 	bool userns;
 	bool writeback;
 	bool thread;
-	bool guided; /* diff: GT_LAYER_GUIDE is there */
+	bool lower, guided; /* diff: GT_LAYER_LOWER, GT_LAYER_GUIDE are there */
 	int64_t below; /* apply: layers below, from GT_LAYER_LOWER on */
 	int64_t max_size, max_entries, max_ratio, max_window;
 	int64_t compression; /* diff: enum layer_compression */

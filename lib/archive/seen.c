@@ -5,12 +5,12 @@
 
 #include <gantry/buf.h>
 
-uint64_t layer_seen_hash(uint64_t folder, const char *name)
+uint64_t layer_seen_hash(uint64_t folder, const char *name, size_t len)
 {
 	uint64_t h = folder ^ 0x2f;
 
-	for (const unsigned char *p = (const unsigned char *)name; *p; p++)
-		h = (h ^ *p) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
 	h ^= h >> 32;
 	h *= UINT64_C(0xd6e8feb86659fd93);
 	h ^= h >> 32;

@@ -18,7 +18,7 @@ struct layer_seen {
 #define LAYER_SEEN_ROOT UINT64_C(0xcbf29ce484222325)
 
 /* The hash of 'name' in the folder with hash 'folder'; never 0. */
-uint64_t layer_seen_hash(uint64_t folder, const char *name);
+uint64_t layer_seen_hash(uint64_t folder, const char *name, size_t len);
 
 void layer_seen_add(struct layer_seen *s, uint64_t hash);
 bool layer_seen_has(const struct layer_seen *s, uint64_t hash);

@@ -128,9 +128,13 @@ void tar_gzip(const struct gt_buf *in, struct gt_buf *out)
 void tar_zstd(const struct gt_buf *in, struct gt_buf *out)
 {
 	size_t room = ZSTD_compressBound(in->len);
-	size_t n = ZSTD_compress(gt_buf_reserve(out, room), room, in->s, in->len, 3);
+	ZSTD_CCtx *ctx = ZSTD_createCCtx();
+	size_t n;
 
+	ZSTD_CCtx_setParameter(ctx, ZSTD_c_checksumFlag, 1);
+	n = ZSTD_compress2(ctx, gt_buf_reserve(out, room), room, in->s, in->len);
 	if (ZSTD_isError(n))
 		abort();
 	gt_buf_setlen(out, out->len + n);
+	ZSTD_freeCCtx(ctx);
 }

@@ -4,16 +4,19 @@
 #include <archive/tree.h>
 
 #include <archive/attributes.h>
+#include <gantry/file.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gantry/file.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define MAX_LINKS 255
+#define MAX_FOLDERS 8192
+#define TABLE_SIZE 4096
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 enum gt_class layer_tree_class(int err)
@@ -35,94 +38,147 @@ enum gt_class layer_tree_class(int err)
 	}
 }
 
+/* The hash of a path is the chain of the hashes of its names. */
+static uint64_t path_hash(const char *path, size_t len)
+{
+	uint64_t h = LAYER_SEEN_ROOT;
+
+	for (size_t i = 0; i < len;) {
+		const char *end = memchr(path + i, '/', len - i);
+		size_t n = end ? (size_t)(end - path) - i : len - i;
+
+		h = layer_seen_hash(h, path + i, n);
+		i += n + 1;
+	}
+	return h;
+}
+
+static struct layer_folder *find(struct layer_tree *t, const char *path, size_t len)
+{
+	uint64_t hash = path_hash(path, len);
+	struct layer_folder *f = t->table[hash % TABLE_SIZE];
+
+	if (!len)
+		return t->root;
+	while (f && (f->hash != hash || f->len != len || memcmp(f->path, path, len)))
+		f = f->next;
+	return f;
+}
+
+static struct layer_folder *add(struct layer_tree *t, struct layer_folder *parent, const char *name,
+				int fd, const struct stat *st)
+{
+	size_t n = strlen(name), len = parent->len + (parent->len > 0) + n;
+	struct layer_folder *f = gt_xcalloc(1, sizeof(*f) + len + 1);
+	struct layer_folder **slot;
+
+	memcpy(f->path, parent->path, parent->len);
+	if (parent->len)
+		f->path[parent->len] = '/';
+	memcpy(f->path + len - n, name, n);
+	f->len = len;
+	f->parent = parent;
+	f->fd = fd;
+	f->hash = layer_seen_hash(parent->hash, name, n);
+	f->setgid = st->st_mode & S_ISGID;
+	f->times[0] = st->st_atim;
+	f->times[1] = st->st_mtim;
+	slot = &t->table[f->hash % TABLE_SIZE];
+	f->next = *slot;
+	*slot = f;
+	t->n++;
+	return f;
+}
+
 void layer_tree_init(struct layer_tree *t, int root, const int *below, size_t n_below,
 		     struct layer_seen *seen)
 {
-	*t = (struct layer_tree){ .path = GT_BUF_INIT, .resolved = GT_BUF_INIT, .straight = true,
-				  .below = below, .n_below = n_below, .seen = seen };
-	GT_GROW(t->stack, t->depth, t->alloc);
+	struct rlimit l;
+
+	*t = (struct layer_tree){ .max = MAX_FOLDERS, .below = below, .n_below = n_below,
+				  .seen = seen };
+	t->table = gt_xcalloc(TABLE_SIZE, sizeof(*t->table));
+	t->root = gt_xcalloc(1, sizeof(*t->root) + 1);
 	/* Its own times are nobody's concern: layers say nothing of the root. */
-	t->stack[t->depth++] = (struct layer_folder){ .fd = root, .hash = LAYER_SEEN_ROOT,
-						      .setgid = true, .seen = true };
+	*t->root = (struct layer_folder){ .fd = root, .hash = LAYER_SEEN_ROOT, .setgid = true,
+					  .seen = true };
+	t->top = t->root;
+	/* Half is left for the path that is being walked when the number is reached. */
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur / 2 < t->max)
+		t->max = l.rlim_cur / 2;
 }
 
-static void pop_to(struct layer_tree *t, size_t depth)
+static void close_all(struct layer_tree *t)
 {
-	while (t->depth > depth) {
-		struct layer_folder *f = &t->stack[--t->depth];
+	for (size_t i = 0; i < TABLE_SIZE; i++) {
+		while (t->table[i]) {
+			struct layer_folder *f = t->table[i];
 
-		/* It may have been deleted meanwhile; what matters shows in the entries themselves. */
-		if (f->dirty)
-			futimens(f->fd, f->times);
-		close(f->fd);
+			/* It may be gone meanwhile, which is no concern of anybody's then. */
+			if (f->dirty)
+				futimens(f->fd, f->times);
+			close(f->fd);
+			t->table[i] = f->next;
+			free(f);
+		}
 	}
-	gt_buf_reserve(&t->resolved, 0);
-	gt_buf_setlen(&t->resolved, t->stack[t->depth - 1].path_len);
+	t->top = t->root;
+	t->n = 0;
+	t->stale = false;
 }
 
 void layer_tree_done(struct layer_tree *t)
 {
-	if (t->depth)
-		pop_to(t, 1);
-	free(t->stack);
-	gt_buf_done(&t->path);
-	gt_buf_done(&t->resolved);
-	t->stack = NULL;
-	t->depth = 0;
-}
-
-struct layer_folder *layer_tree_top(struct layer_tree *t)
-{
-	return &t->stack[t->depth - 1];
-}
-
-void layer_tree_changed(struct layer_tree *t)
-{
-	t->stale = !t->straight;
+	if (t->table)
+		close_all(t);
+	free(t->table);
+	free(t->root);
+	t->table = NULL;
+	t->root = t->top = NULL;
 }
 
 void layer_tree_mark(struct layer_tree *t, const char *name)
 {
-	size_t i = t->depth - 1;
-
-	layer_seen_add(t->seen, layer_seen_hash(t->stack[i].hash, name));
-	for (; !t->stack[i].seen; i--) {
-		layer_seen_add(t->seen, t->stack[i].hash);
-		t->stack[i].seen = true;
+	layer_seen_add(t->seen, layer_seen_hash(t->top->hash, name, strlen(name)));
+	for (struct layer_folder *f = t->top; !f->seen; f = f->parent) {
+		layer_seen_add(t->seen, f->hash);
+		f->seen = true;
 	}
 }
 
-/* Puts it on the stack without a word to 'path'. */
-static void push(struct layer_tree *t, const char *name, int fd, const struct stat *st)
+void layer_tree_keep(struct layer_tree *t, const char *name, int fd, const struct stat *st)
 {
-	uint64_t hash = layer_seen_hash(layer_tree_top(t)->hash, name);
+	gt_autofree char *path = t->top->len ? gt_strf("%s/%s", t->top->path, name)
+					     : gt_xstrdup(name);
+	struct layer_folder *f = find(t, path, strlen(path));
 
-	GT_GROW(t->stack, t->depth, t->alloc);
-	gt_buf_addc(&t->resolved, '/');
-	gt_buf_adds(&t->resolved, name);
-	t->stack[t->depth++] = (struct layer_folder){
-		.fd = fd,
-		.hash = hash,
-		.path_len = t->resolved.len,
-		.setgid = st->st_mode & S_ISGID,
-		.times = { st->st_atim, st->st_mtim },
-	};
+	if (!f) {
+		f = add(t, t->top, name, fd, st);
+	} else {
+		close(fd);
+		f->setgid = st->st_mode & S_ISGID;
+		f->times[0] = st->st_atim;
+		f->times[1] = st->st_mtim;
+	}
+	f->dirty = true;
 }
 
-void layer_tree_push_take(struct layer_tree *t, const char *name, int fd, const struct stat *st)
+struct gt_error *layer_tree_remove(struct layer_tree *t, int dir, const char *name)
 {
-	push(t, name, fd, st);
-	if (t->path.len)
-		gt_buf_addc(&t->path, '/');
-	gt_buf_adds(&t->path, name);
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return NULL;
+	if (errno != EISDIR && errno != EPERM)
+		return gt_error_errno(layer_tree_class(errno), errno, "delete %s", name);
+	t->stale = true;
+	return gt_file_remove_tree(dir, name);
 }
 
 /* The attributes of a folder that the layer left out are those it has in the layers below. */
-static struct gt_error *copy_from_below(struct layer_tree *t, int fd, struct stat *st)
+static struct gt_error *copy_from_below(struct layer_tree *t, const char *path, int fd,
+					struct stat *st)
 {
 	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	const char *path = t->resolved.s + 1; /* what push has added is the folder itself */
 
 	for (size_t i = 0; i < t->n_below; i++) {
 		gt_autofd int from = syscall(SYS_openat2, t->below[i], path, &how, sizeof(how));
@@ -136,29 +192,22 @@ static struct gt_error *copy_from_below(struct layer_tree *t, int fd, struct sta
 	return NULL;
 }
 
-static struct gt_error *make_missing(struct layer_tree *t, const char *name, int *out)
+static struct gt_error *make_missing(struct layer_tree *t, const char *name)
 {
-	struct layer_folder *top = layer_tree_top(t);
+	gt_autofree char *path = t->top->len ? gt_strf("%s/%s", t->top->path, name)
+					     : gt_xstrdup(name);
 	gt_autofd int fd = -1;
 	struct stat st;
 
-	top->dirty = true;
-	if (mkdirat(top->fd, name, 0755) < 0 && errno != EEXIST)
+	t->top->dirty = true;
+	if (mkdirat(t->top->fd, name, 0755) < 0 && errno != EEXIST)
 		return gt_error_errno(layer_tree_class(errno), errno, "make folder %s", name);
-	fd = openat(top->fd, name, OPEN_FOLDER);
+	fd = openat(t->top->fd, name, OPEN_FOLDER);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return gt_error_errno(layer_tree_class(errno), errno, "open folder %s", name);
-	push(t, name, fd, &st);
-	*out = fd;
-	gt_steal_fd(&fd);
-	if (!t->n_below)
-		return NULL;
-	GT_TRY(copy_from_below(t, *out, &st));
-	top = layer_tree_top(t);
-	top->setgid = st.st_mode & S_ISGID;
-	top->times[0] = st.st_atim;
-	top->times[1] = st.st_mtim;
-	top->dirty = true;
+	GT_TRY(copy_from_below(t, path, fd, &st));
+	t->top = add(t, t->top, name, gt_steal_fd(&fd), &st);
+	t->top->dirty = t->n_below > 0;
 	return NULL;
 }
 
@@ -167,16 +216,15 @@ static struct gt_error *follow(struct layer_tree *t, const char *name, struct gt
 			       int *links)
 {
 	char target[PATH_MAX];
-	ssize_t n = readlinkat(layer_tree_top(t)->fd, name, target, sizeof(target));
+	ssize_t n = readlinkat(t->top->fd, name, target, sizeof(target));
 	gt_auto(gt_buf) b = GT_BUF_INIT;
 
 	if (n < 0)
 		return gt_error_errno(GT_INVALID_ARGUMENT, ENOTDIR, "enter %s", name);
 	if (++*links > MAX_LINKS || (size_t)n == sizeof(target) || n + rest->len > 16 * PATH_MAX)
 		return gt_error_errno(GT_INVALID_ARGUMENT, ELOOP, "enter %s", name);
-	t->straight = false;
 	if (target[0] == '/')
-		pop_to(t, 1);
+		t->top = t->root;
 	gt_buf_add(&b, target, n);
 	gt_buf_addc(&b, '/');
 	gt_buf_add(&b, rest->s, rest->len);
@@ -189,96 +237,84 @@ static struct gt_error *follow(struct layer_tree *t, const char *name, struct gt
 static struct gt_error *walk_one(struct layer_tree *t, const char *name, struct gt_buf *rest,
 				 int *links)
 {
+	struct layer_folder *known;
+	gt_autofree char *path = NULL;
 	gt_autofd int fd = -1;
 	struct stat st;
-	int made;
 
 	if (!*name || !strcmp(name, "."))
 		return NULL;
 	if (!strcmp(name, "..")) { /* only links have them; above the root is the root */
-		if (t->depth > 1)
-			pop_to(t, t->depth - 1);
+		t->top = t->top->parent ? t->top->parent : t->root;
 		return NULL;
 	}
-	fd = openat(layer_tree_top(t)->fd, name, OPEN_FOLDER);
+	path = t->top->len ? gt_strf("%s/%s", t->top->path, name) : gt_xstrdup(name);
+	known = find(t, path, strlen(path));
+	if (known) {
+		t->top = known;
+		return NULL;
+	}
+	fd = openat(t->top->fd, name, OPEN_FOLDER);
 	if (fd < 0 && errno == ENOENT)
-		return make_missing(t, name, &made);
+		return make_missing(t, name);
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return follow(t, name, rest, links);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return gt_error_errno(layer_tree_class(errno), errno, "enter %s", name);
-	push(t, name, gt_steal_fd(&fd), &st);
+	t->top = add(t, t->top, name, gt_steal_fd(&fd), &st);
 	return NULL;
 }
 
-/* Leaves what the new path does not share with the old; returns how much of the new one is done. */
-static size_t leave(struct layer_tree *t, const char *path, size_t len)
+/* Goes to the deepest folder on the way that is open; returns how much of the path that is. */
+static size_t start_walk(struct layer_tree *t, const char *path, size_t len)
 {
-	size_t done = 0, depth = 1, i = 0;
+	for (;;) {
+		const char *slash;
+		struct layer_folder *f = find(t, path, len);
 
-	if (!t->straight) {
-		pop_to(t, 1);
-		t->straight = true;
-		return 0;
-	}
-	for (;; i++) {
-		bool end_old = i == t->path.len, end_new = i == len;
-
-		if ((end_old || t->path.s[i] == '/') && (end_new || path[i] == '/') && i) {
-			depth++;
-			done = i;
+		if (f) {
+			t->top = f;
+			return len;
 		}
-		if (end_old || end_new || path[i] != t->path.s[i])
-			break;
+		slash = memrchr(path, '/', len);
+		len = slash ? slash - path : 0;
 	}
-	pop_to(t, depth);
-	return done;
 }
 
 struct gt_error *layer_tree_enter(struct layer_tree *t, const char *path, size_t len)
 {
 	gt_auto(gt_buf) rest = GT_BUF_INIT;
-	struct gt_error *e = NULL;
-	size_t done;
 	int links = 0;
+	size_t done;
 
-	if (!t->stale && len == t->path.len && !memcmp(path, t->path.s, len))
+	if (t->stale || t->n >= t->max)
+		close_all(t);
+	done = start_walk(t, path, len);
+	if (done == len)
 		return NULL;
-	t->stale = false;
-	done = leave(t, path, len);
 	gt_buf_add(&rest, path + done, len - done);
-	/* Until it is reached the cached path stands for nothing. */
-	gt_buf_reserve(&t->path, len);
-	gt_buf_setlen(&t->path, 0);
-	while (!e && rest.len) {
+	while (rest.len) {
 		char *end = strchrnul(rest.s, '/');
 		size_t used = end - rest.s + (*end == '/');
 		gt_autofree char *name = gt_xstrndup(rest.s, end - rest.s);
 
 		memmove(rest.s, rest.s + used, rest.len - used);
 		gt_buf_setlen(&rest, rest.len - used);
-		e = walk_one(t, name, &rest, &links);
+		GT_TRY(walk_one(t, name, &rest, &links));
 	}
-	if (e) {
-		pop_to(t, 1);
-		t->straight = true;
-		return e;
-	}
-	gt_buf_add(&t->path, path, len);
 	return NULL;
 }
 
-struct gt_error *layer_tree_lookup(struct layer_tree *t, const char *path, size_t len, int *fd)
+struct gt_error *layer_tree_lookup(struct layer_tree *t, const char *path, size_t len, int *fd,
+				   bool *own)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	struct layer_folder *f = t->stale ? NULL : find(t, path, len);
 	gt_autofree char *copy = len ? gt_xstrndup(path, len) : gt_xstrdup(".");
 
-	if (!t->stale && len == t->path.len && !memcmp(path, t->path.s, len)) {
-		*fd = layer_tree_top(t)->fd;
-		return NULL;
-	}
-	*fd = syscall(SYS_openat2, t->stack[0].fd, copy, &how, sizeof(how));
+	*own = !f;
+	*fd = f ? f->fd : (int)syscall(SYS_openat2, t->root->fd, copy, &how, sizeof(how));
 	if (*fd < 0)
 		return gt_error_errno(errno == ENOENT ? GT_NOT_FOUND : layer_tree_class(errno),
 				      errno, "enter %s", copy);

@@ -18,10 +18,8 @@ static struct gt_error *prune_one(struct layer_extract *x, int dir, const char *
 {
 	int fd;
 
-	if (!layer_seen_has(&x->seen, hash)) {
-		layer_tree_changed(&x->tree);
-		return gt_file_remove_tree(dir, name);
-	}
+	if (!layer_seen_has(&x->seen, hash))
+		return layer_tree_remove(&x->tree, dir, name);
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		if (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)
@@ -45,7 +43,8 @@ static struct gt_error *prune(struct layer_extract *x, int fd, uint64_t hash)
 	}
 	while (!e && (ent = readdir(d)))
 		if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
-			e = prune_one(x, dirfd(d), ent->d_name, layer_seen_hash(hash, ent->d_name));
+			e = prune_one(x, dirfd(d), ent->d_name,
+				      layer_seen_hash(hash, ent->d_name, strlen(ent->d_name)));
 	closedir(d);
 	return e;
 }
@@ -64,20 +63,18 @@ static struct gt_error *hide_lower(struct layer_extract *x, int fd, uint64_t has
 
 struct gt_error *layer_extract_opaque(struct layer_extract *x)
 {
-	struct layer_folder *top = layer_tree_top(&x->tree);
+	struct layer_folder *top = x->tree.top;
 
 	return hide_lower(x, top->fd, top->hash);
 }
 
 static struct gt_error *remove_lower(struct layer_extract *x, const char *hidden, uint64_t hash)
 {
-	int dir = layer_tree_top(&x->tree)->fd;
+	int dir = x->tree.top->fd;
 	gt_autofd int fd = -1;
 
-	if (!layer_seen_has(&x->seen, hash)) {
-		layer_tree_changed(&x->tree);
-		return gt_file_remove_tree(dir, hidden);
-	}
+	if (!layer_seen_has(&x->seen, hash))
+		return layer_tree_remove(&x->tree, dir, hidden);
 	fd = openat(dir, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? NULL : hide_lower(x, fd, hash);
 }
@@ -85,8 +82,8 @@ static struct gt_error *remove_lower(struct layer_extract *x, const char *hidden
 struct gt_error *layer_extract_whiteout(struct layer_extract *x, const struct layer_attributes *at,
 					const char *hidden)
 {
-	struct layer_folder *top = layer_tree_top(&x->tree);
-	uint64_t hash = layer_seen_hash(top->hash, hidden);
+	struct layer_folder *top = x->tree.top;
+	uint64_t hash = layer_seen_hash(top->hash, hidden, strlen(hidden));
 
 	if (!*hidden || !strcmp(hidden, ".") || !strcmp(hidden, ".."))
 		return gt_error_new(GT_INVALID_ARGUMENT, "whiteout of no name");

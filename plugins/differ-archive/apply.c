@@ -18,7 +18,7 @@
 
 /* What the worker is asked for, and what belongs to it. */
 struct apply {
-	const struct archive_differ *d;
+	struct archive_differ *d;
 	struct gt_strv args;
 	int *fds; /* GT_LAYER_BLOB and following */
 	size_t n_fds;
@@ -171,6 +171,8 @@ static void add_options(struct apply *a, bool raw)
 {
 	const struct archive_config *c = a->d->config;
 	cpu_set_t cpus;
+	bool idle = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+		    CPU_COUNT(&cpus) > atomic_load(&a->d->applies);
 
 	gt_strv_add(&a->args, "apply");
 	gt_strv_addf(&a->args, "raw=%d", raw);
@@ -179,9 +181,7 @@ static void add_options(struct apply *a, bool raw)
 	gt_strv_addf(&a->args, "max-ratio=%lld", (long long)c->max_ratio);
 	gt_strv_addf(&a->args, "max-window=%llu", (unsigned long long)c->zstd_window);
 	gt_strv_addf(&a->args, "writeback=%d", a->d->base.init->durability == GT_DURABILITY_FULL);
-	gt_strv_addf(&a->args, "thread=%d",
-		     c->read_ahead && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-			     CPU_COUNT(&cpus) > 1);
+	gt_strv_addf(&a->args, "thread=%d", c->read_ahead && idle);
 }
 
 static void apply_done(struct apply *a)
@@ -204,12 +204,14 @@ struct gt_error *archive_apply(struct gt_differ *d, struct gt_call *call,
 	bool raw;
 
 	GT_TRY(check_media_type(desc->media_type, &raw));
+	atomic_fetch_add(&a.d->applies, 1);
 	add_options(&a, raw);
 	add_fd(&a, -1);
 	e = find_target(&a, mounts);
 	if (!e)
 		e = run(&a, call, &r);
 	apply_done(&a);
+	atomic_fetch_sub(&a.d->applies, 1);
 	if (e)
 		return gt_error_wrap(e, "apply layer %s", desc->digest ? desc->digest : "");
 	*out = (struct gt_diff_result){ .media_type = gt_xstrdup(ARCHIVE_LAYER),

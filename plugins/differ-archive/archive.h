@@ -6,6 +6,8 @@
 #include <archive/job.h>
 #include <gantry/differ.h>
 
+#include <stdatomic.h>
+
 struct archive_config {
 	char *worker;
 	uint64_t max_layer_size;
@@ -18,6 +20,7 @@ struct archive_config {
 struct archive_differ {
 	struct gt_differ base;
 	const struct archive_config *config;
+	atomic_int applies; /* layers in work */
 };
 
 /* A folder that mounts show, open, and what it took to get there. */

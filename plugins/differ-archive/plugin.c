@@ -33,7 +33,8 @@ static const struct gt_option archive_options[] = {
 	GT_OPT_SIZE(struct archive_config, zstd_window, "128MiB",
 		    "A zstd layer that needs more memory than this to unpack is refused."),
 	GT_OPT_BOOL(struct archive_config, read_ahead, "true",
-		    "Decompress in a second thread while files are written."),
+		    "Decompress in a second thread while files are written, as long as there are fewer "
+		    "layers in work than processors."),
 	{ 0 }
 };
 
@@ -42,6 +43,7 @@ static const struct gt_differ_ops archive_ops = {
 	.open = archive_open,
 	.close = archive_close,
 	.apply = archive_apply,
+	.diff = archive_diff,
 };
 
 GT_PLUGIN(differ_archive) = {
