@@ -44,39 +44,70 @@ void bench_folder_remove(char *dir)
 	free(dir);
 }
 
-static void *instance(struct gt_host *h, enum gt_kind kind, const char *id)
+char *bench_file(const struct gt_mounts *mounts, const char *name)
 {
-	struct slot *slot;
-	void *out;
+	const struct gt_mount *m = &mounts->v[0];
 
-	pthread_mutex_lock(&h->lock);
-	ok(gt_slot_find(h, kind, id, &slot));
-	ok(gt_slot_open(slot));
-	out = slot->instance;
-	pthread_mutex_unlock(&h->lock);
-	return out;
+	for (size_t i = 0; i < m->options.n; i++)
+		if (!strncmp(m->options.v[i], "upperdir=", 9))
+			return gt_strf("%s/%s", m->options.v[i] + 9, name);
+	return gt_strf("%s/%s", m->source, name);
 }
 
-void bench_open(struct bench *b, const char *dir, const char *more)
+static struct gt_error *instance(struct gt_host *h, enum gt_kind kind, const char *id, void **out)
+{
+	struct slot *slot;
+	struct gt_error *e;
+
+	pthread_mutex_lock(&h->lock);
+	e = gt_slot_find(h, kind, id, &slot);
+	if (!e)
+		e = gt_slot_open(slot);
+	if (!e)
+		*out = slot->instance;
+	pthread_mutex_unlock(&h->lock);
+	return e;
+}
+
+bool bench_open_with(struct bench *b, const char *dir, const char *module, const char *id,
+		     const char *more)
 {
 	const char *build = getenv("abs_top_builddir");
 	gt_autofree char *here = build ? gt_xstrdup(build) : getcwd(NULL, 0);
 	gt_autofree char *text = gt_strf(
 		"root = \"%s/root\"; state = \"%s/state\"; plugin_path = [\"%s/.libs\"];\n"
-		"durability = \"fast\"; defaults: { snapshotter = \"native\"; };\n"
+		"durability = \"fast\"; defaults: { snapshotter = \"%s\"; };\n"
 		"active: { content = \"content-local\"; metadata = \"metadata-lmdb\";\n"
-		"  snapshotters = [\"snapshotter-native\"]; services = \"services-local\";\n"
+		"  snapshotters = [\"%s\"]; services = \"services-local\";\n"
 		"  runtimes = [\"runtime-services-test\"]; differs = []; frontends = [];\n"
 		"};\n%s",
-		dir, dir, here, more ? more : "");
+		dir, dir, here, id, module, more ? more : "");
+	struct gt_error *e;
+	void *driver;
 
 	*b = (struct bench){ .dir = gt_xstrdup(dir), .call = GT_CALL_INIT };
 	b->call.ns = "default";
 	ok(gt_config_load(text, NULL, &b->config));
 	ok(gt_host_open(b->config, false, &b->host));
-	b->s = instance(b->host, GT_SERVICES, NULL);
-	b->native = instance(b->host, GT_SNAPSHOTTER, "native");
-	b->content = instance(b->host, GT_CONTENT, NULL);
+	e = instance(b->host, GT_SNAPSHOTTER, id, &driver);
+	if (gt_error_class(e) == GT_UNIMPLEMENTED) {
+		fprintf(stderr, "%s: %s\n", module, gt_error_text(e));
+		gt_error_free(e);
+		bench_close(b);
+		return false;
+	}
+	ok(e);
+	b->driver = driver;
+	ok(instance(b->host, GT_SERVICES, NULL, &driver));
+	b->s = driver;
+	ok(instance(b->host, GT_CONTENT, NULL, &driver));
+	b->content = driver;
+	return true;
+}
+
+void bench_open(struct bench *b, const char *dir, const char *more)
+{
+	ck_assert(bench_open_with(b, dir, "snapshotter-native", "native", more));
 }
 
 void bench_close(struct bench *b)

@@ -3,6 +3,7 @@
 #ifndef SERVICES_LOCAL_HOST_TEST_H
 #define SERVICES_LOCAL_HOST_TEST_H
 
+#include <gantry/mount.h>
 #include <gantry/services.h>
 
 struct bench {
@@ -10,17 +11,25 @@ struct bench {
 	struct gt_config *config;
 	struct gt_host *host;
 	struct gt_services *s;
-	struct gt_snapshotter *native; /* the driver itself, to look behind the service */
+	struct gt_snapshotter *driver; /* to look behind the service */
 	struct gt_content *content;
 	struct gt_call call; /* namespace "default" */
 };
 
 /* A new folder. */
 char *bench_folder(void);
-/* Opens the services over 'dir', as a process of its own would. 'more': lines of configuration. */
+/*
+ * Opens the services over 'dir', as a process of its own would. 'more': lines of configuration. The
+ * second form has another snapshotter than the native one; false: it does not work here.
+ */
 void bench_open(struct bench *b, const char *dir, const char *more);
+bool bench_open_with(struct bench *b, const char *dir, const char *module, const char *id,
+		     const char *more);
 void bench_close(struct bench *b);
 void bench_folder_remove(char *dir);
+
+/* Where a file of what is mounted can be had without mounting it; the upper layer's. */
+char *bench_file(const struct gt_mounts *mounts, const char *name);
 
 /* Fails the test if 'e' is one. */
 void ok(struct gt_error *e);

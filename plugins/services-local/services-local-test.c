@@ -13,7 +13,8 @@ int main(void)
 	suite_add_tcase(s, objects_tests());
 	suite_add_tcase(s, content_tests());
 	suite_add_tcase(s, isolation_tests());
-	suite_add_tcase(s, snapshots_tests());
+	suite_add_tcase(s, snapshots_native_tests());
+	suite_add_tcase(s, snapshots_overlay_tests());
 	suite_add_tcase(s, others_tests());
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

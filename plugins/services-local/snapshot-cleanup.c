@@ -86,6 +86,49 @@ static struct gt_error *remove_lost(const struct place *p, const struct record *
 }
 
 /*
+ * The record of the snapshot that the snapshotter calls 'backend', as its key: the third part, if the
+ * record there says the same. "" for "".
+ */
+static struct gt_error *key_of_backend(const struct place *p, const char *backend, char **out)
+{
+	gt_auto(record) r = RECORD_INIT;
+	gt_auto(snapshot) s = { 0 };
+	const char *slash = strchr(backend, '/');
+	struct gt_error *e;
+
+	slash = slash ? strchr(slash + 1, '/') : NULL;
+	*out = NULL;
+	if (!*backend) {
+		*out = gt_xstrdup("");
+		return NULL;
+	}
+	if (!slash || !slash[1])
+		return NULL;
+	GT_TRY(place_record(p, slash + 1, &r));
+	e = records_get(p->l, p->call, &r, &s);
+	if (e)
+		return gt_error_unless(e, GT_NOT_FOUND);
+	if (!strcmp(s.backend, backend))
+		*out = gt_xstrdup(slash + 1);
+	return NULL;
+}
+
+/* The one that an active snapshot was committed to, by their common number; b->n: none. */
+static size_t find_committed(const struct place *p, const struct snapshot *s,
+			     const struct backends *b, size_t *prefix_len)
+{
+	gt_autofree char *prefix = gt_strf("%s/%" PRIu64 "/", p->call->ns, s->seq);
+	bool found;
+	size_t i = backends_find(b, prefix, &found);
+
+	*prefix_len = strlen(prefix);
+	if (s->info.kind == GT_SNAPSHOT_ACTIVE && i < b->n &&
+	    !strncmp(b->v[i].key, prefix, *prefix_len) && b->v[i].kind == GT_SNAPSHOT_COMMITTED)
+		return i;
+	return b->n;
+}
+
+/*
  * A record whose snapshot is not there: if it was active and stands committed under its number, the
  * commit is ended, else it is forgotten.
  */
@@ -94,25 +137,24 @@ static struct gt_error *mend(const struct place *p, const struct snapshot *s, st
 	gt_auto(record) active = RECORD_INIT;
 	gt_auto(record) made = RECORD_INIT;
 	gt_auto(snapshot) object = { .seq = s->seq };
-	gt_autofree char *prefix = gt_strf("%s/%" PRIu64 "/", p->call->ns, s->seq);
+	gt_autofree char *parent = NULL;
 	struct snapshot_commit c = {
 		.p = p, .active = &active, .made = &made, .was = s, .object = &object,
-		.parent = s->info.parent,
 	};
-	bool found;
-	size_t i = backends_find(b, prefix, &found);
+	size_t prefix_len, i = find_committed(p, s, b, &prefix_len);
 
 	GT_TRY(place_record(p, s->info.key, &active));
-	if (s->info.kind != GT_SNAPSHOT_ACTIVE || i == b->n ||
-	    strncmp(b->v[i].key, prefix, strlen(prefix)) || b->v[i].kind != GT_SNAPSHOT_COMMITTED)
+	if (i < b->n)
+		GT_TRY(key_of_backend(p, b->v[i].parent, &parent));
+	if (!parent)
 		return remove_lost(p, &active);
 	object.backend = gt_xstrdup(b->v[i].key);
-	gt_snapshot_info_copy(&object.info, &b->v[i]);
-	free(object.info.key);
-	object.info.key = gt_xstrdup(object.backend + strlen(prefix));
-	free(object.info.parent);
-	object.info.parent = gt_xstrdup(s->info.parent);
+	object.info.kind = GT_SNAPSHOT_COMMITTED;
+	object.info.key = gt_xstrdup(object.backend + prefix_len);
+	object.info.parent = gt_xstrdup(parent);
+	gt_labels_copy(&object.info.labels, &b->v[i].labels);
 	object.info.created_at = object.info.updated_at = local_time();
+	c.parent = object.info.parent;
 	GT_TRY(place_record(p, object.info.key, &made));
 	GT_TRY(local_update(p->l, p->call, snapshot_commit_record, &c));
 	b->known[i] = !c.existed;

@@ -15,21 +15,50 @@
 #include <string.h>
 
 static struct bench b;
+static const char *id; /* of the snapshotter */
+static bool usable;
 
-static void setup(void)
+static void setup(const char *module, const char *name)
 {
 	gt_autofree char *dir = bench_folder();
 
-	bench_open(&b, dir, NULL);
+	id = name;
+	usable = bench_open_with(&b, dir, module, name, NULL);
+	if (!usable)
+		bench_folder_remove(gt_steal(&dir));
+}
+
+static void setup_native(void)
+{
+	setup("snapshotter-native", "native");
+}
+
+static void setup_overlay(void)
+{
+	setup("snapshotter-overlay", "overlayfs");
 }
 
 static void teardown(void)
 {
-	char *dir = gt_xstrdup(b.dir);
+	char *dir;
 
+	if (!usable)
+		return;
+	dir = gt_xstrdup(b.dir);
 	bench_close(&b);
 	bench_folder_remove(dir);
 }
+
+/* A test over the snapshotter of its fixture; one that does not work here is left out. */
+#define SNAPSHOTS_TEST(name)                                                                      \
+	static void run_##name(void);                                                              \
+	START_TEST(name)                                                                           \
+	{                                                                                          \
+		if (usable)                                                                        \
+			run_##name();                                                              \
+	}                                                                                          \
+	END_TEST                                                                                   \
+	static void run_##name(void)
 
 static struct gt_error *prepare(const char *key, const char *parent)
 {
@@ -60,7 +89,7 @@ static char *listed(const char *filter)
 	struct gt_buf out = GT_BUF_INIT;
 
 	gt_strv_add(&filters, filter);
-	ok(gt_snapshots_list(b.s, &b.call, "native", &filters, add_key, &keys));
+	ok(gt_snapshots_list(b.s, &b.call, id, &filters, add_key, &keys));
 	for (size_t i = 0; i < keys.n; i++)
 		gt_buf_addf(&out, "%s%s", i ? " " : "", keys.v[i]);
 	return gt_buf_detach(&out);
@@ -70,11 +99,11 @@ static size_t driver_count(void)
 {
 	gt_auto(gt_strv) keys = { 0 };
 
-	ok(gt_snapshotter_walk(b.native, &b.call, add_key, &keys));
+	ok(gt_snapshotter_walk(b.driver, &b.call, add_key, &keys));
 	return keys.n;
 }
 
-START_TEST(test_life)
+SNAPSHOTS_TEST(test_life)
 {
 	gt_auto(gt_mounts) mounts = { 0 };
 	gt_auto(gt_labels) labels = { 0 };
@@ -85,9 +114,9 @@ START_TEST(test_life)
 	struct gt_commit_options o = { .size = sizeof(o), .labels = &labels };
 
 	gt_labels_set(&labels, "mine", "1");
-	ok(gt_snapshots_prepare(b.s, &b.call, "native", "one", "", &labels, &mounts));
+	ok(gt_snapshots_prepare(b.s, &b.call, id, "one", "", &labels, &mounts));
 	ck_assert_uint_eq(mounts.n, 1);
-	file = gt_strf("%s/hello", mounts.v[0].source);
+	file = bench_file(&mounts, "hello");
 	ok(gt_file_write(AT_FDCWD, file, "hello", 5, 0644, false));
 	ok(gt_snapshots_stat(b.s, &b.call, NULL, "one", &info));
 	ck_assert_int_eq(info.kind, GT_SNAPSHOT_ACTIVE);
@@ -105,7 +134,7 @@ START_TEST(test_life)
 
 	gt_mounts_done(&mounts);
 	ok(gt_snapshots_view(b.s, &b.call, NULL, "look", "layer", NULL, &mounts));
-	copy = gt_strf("%s/hello", mounts.v[0].source);
+	copy = bench_file(&mounts, "hello");
 	ck_assert(access(copy, R_OK) == 0);
 	gt_mounts_done(&mounts);
 	ok(gt_snapshots_mounts(b.s, &b.call, NULL, "look", &mounts));
@@ -118,14 +147,13 @@ START_TEST(test_life)
 	      "snapshot layer has children");
 	ok(gt_snapshots_remove(b.s, &b.call, NULL, "look"));
 	fails(gt_namespaces_remove(b.s, &b.call, "default"), GT_FAILED_PRECONDITION,
-	      "snapshots on \"native\" snapshotter");
+	      "must be empty, but it still has snapshots on");
 	ok(gt_snapshots_remove(b.s, &b.call, NULL, "layer"));
 	fails(gt_snapshots_remove(b.s, &b.call, NULL, "layer"), GT_NOT_FOUND, "snapshot layer");
 	ck_assert_uint_eq(driver_count(), 0);
 }
-END_TEST
 
-START_TEST(test_wrong)
+SNAPSHOTS_TEST(test_wrong)
 {
 	gt_auto(gt_buf) big = GT_BUF_INIT;
 	gt_auto(gt_mounts) mounts = { 0 };
@@ -158,9 +186,8 @@ START_TEST(test_wrong)
 	/* Nothing is left of what went wrong. */
 	ck_assert_uint_eq(driver_count(), 3);
 }
-END_TEST
 
-START_TEST(test_labels_and_filters)
+SNAPSHOTS_TEST(test_labels_and_filters)
 {
 	gt_auto(gt_labels) labels = { 0 };
 	gt_auto(gt_strv) mask = { 0 };
@@ -202,9 +229,25 @@ START_TEST(test_labels_and_filters)
 	fails(gt_snapshots_update(b.s, &b.call, NULL, "x", &labels, NULL, NULL), GT_NOT_FOUND,
 	      "snapshot x");
 }
-END_TEST
 
-START_TEST(test_target)
+static struct gt_error *add_resource(void *arg, const char *type, const char *name)
+{
+	gt_strv_addf(arg, "%s %s", type, name);
+	return NULL;
+}
+
+/* That a lease lists this one snapshot and nothing else. */
+static void leased(const char *lease, const char *key)
+{
+	gt_auto(gt_strv) got = { 0 };
+	gt_autofree char *want = gt_strf("snapshots/%s %s", id, key);
+
+	ok(gt_leases_resources(b.s, &b.call, lease, add_resource, &got));
+	ck_assert_uint_eq(got.n, 1);
+	ck_assert_str_eq(got.v[0], want);
+}
+
+SNAPSHOTS_TEST(test_target)
 {
 	gt_auto(gt_labels) labels = { 0 };
 	gt_auto(gt_mounts) mounts = { 0 };
@@ -219,21 +262,13 @@ START_TEST(test_target)
 	b.call.lease = "l";
 	fails(gt_snapshots_prepare(b.s, &b.call, NULL, "two", "", &labels, &mounts),
 	      GT_ALREADY_EXISTS, "target snapshot \"chain\"");
-	ok(gt_leases_drop(b.s, &b.call, "l", "snapshots/native", "chain"));
+	leased("l", "chain");
 	ck_assert_uint_eq(driver_count(), 1);
 }
-END_TEST
 
-static struct gt_error *add_resource(void *arg, const char *type, const char *id)
-{
-	gt_strv_addf(arg, "%s %s", type, id);
-	return NULL;
-}
-
-START_TEST(test_lease)
+SNAPSHOTS_TEST(test_lease)
 {
 	gt_auto(gt_lease) l = { 0 };
-	gt_auto(gt_strv) got = { 0 };
 
 	b.call.lease = "l";
 	fails(prepare("x", ""), GT_NOT_FOUND, "lease \"l\"");
@@ -243,13 +278,10 @@ START_TEST(test_lease)
 	ok(prepare("y", ""));
 	ok(gt_snapshots_commit(b.s, &b.call, NULL, "z", "x", NULL));
 	ok(gt_snapshots_remove(b.s, &b.call, NULL, "y"));
-	ok(gt_leases_resources(b.s, &b.call, "l", add_resource, &got));
-	ck_assert_uint_eq(got.n, 1);
-	ck_assert_str_eq(got.v[0], "snapshots/native z");
+	leased("l", "z");
 }
-END_TEST
 
-START_TEST(test_rebase)
+SNAPSHOTS_TEST(test_rebase)
 {
 	struct gt_commit_options o = { .size = sizeof(o), .parent = "base", .synced = true };
 	gt_auto(gt_snapshot_info) info = { 0 };
@@ -269,9 +301,8 @@ START_TEST(test_rebase)
 	ck_assert_str_eq(info.parent, "base");
 	fails(gt_snapshots_remove(b.s, &b.call, NULL, "base"), GT_FAILED_PRECONDITION, "children");
 }
-END_TEST
 
-START_TEST(test_default)
+SNAPSHOTS_TEST(test_default)
 {
 	gt_auto(gt_labels) labels = { 0 };
 
@@ -279,10 +310,9 @@ START_TEST(test_default)
 	ok(gt_namespaces_create(b.s, &b.call, "default", &labels));
 	fails(prepare("x", ""), GT_INVALID_ARGUMENT, "nowhere");
 }
-END_TEST
 
 /* What a process leaves that dies between the snapshotter and the record. */
-START_TEST(test_leftovers)
+SNAPSHOTS_TEST(test_leftovers)
 {
 	gt_auto(gt_mounts) mounts = { 0 };
 	gt_auto(gt_snapshot_info) info = { 0 };
@@ -293,24 +323,24 @@ START_TEST(test_leftovers)
 
 	layer("base", "");
 	/* Prepared, no record: the next prepare of that key works. */
-	ok(gt_snapshotter_prepare(b.native, &b.call, "default/7/x", "", NULL, &mounts));
-	ok(gt_snapshotter_commit(b.native, &b.call, "default/7/y", "default/7/x", NULL));
-	ok(gt_snapshotter_prepare(b.native, &b.call, "default/8/x", "default/7/y", NULL, &mounts));
+	ok(gt_snapshotter_prepare(b.driver, &b.call, "default/7/x", "", NULL, &mounts));
+	ok(gt_snapshotter_commit(b.driver, &b.call, "default/7/y", "default/7/x", NULL));
+	ok(gt_snapshotter_prepare(b.driver, &b.call, "default/8/x", "default/7/y", NULL, &mounts));
 	gt_mounts_done(&mounts);
 	ok(prepare("x", "base"));
 
 	/* Committed, the record still active: trying again ends it. */
 	ok(gt_snapshots_mounts(b.s, &b.call, NULL, "x", &mounts));
-	file = gt_strf("%s/file", mounts.v[0].source);
+	file = bench_file(&mounts, "file");
 	ok(gt_file_write(AT_FDCWD, file, "x", 1, 0644, false));
-	ok(gt_snapshotter_walk(b.native, &b.call, add_key, &keys));
+	ok(gt_snapshotter_walk(b.driver, &b.call, add_key, &keys));
 	for (size_t i = 0; i < keys.n; i++) {
 		size_t len = strlen(keys.v[i]);
 
 		if (!strcmp(keys.v[i], "default/8/x") || strcmp(keys.v[i] + len - 2, "/x"))
 			continue;
 		done = gt_strf("%.*s/top", (int)(len - 2), keys.v[i]);
-		ok(gt_snapshotter_commit(b.native, &b.call, done, keys.v[i], NULL));
+		ok(gt_snapshotter_commit(b.driver, &b.call, done, keys.v[i], NULL));
 	}
 	ck_assert(done != NULL);
 	fails(gt_snapshots_stat(b.s, &b.call, NULL, "x", &info), GT_NOT_FOUND, "snapshot x");
@@ -327,9 +357,8 @@ START_TEST(test_leftovers)
 	all = listed("");
 	ck_assert_str_eq(all, "base top");
 }
-END_TEST
 
-START_TEST(test_leftover_commit)
+SNAPSHOTS_TEST(test_leftover_commit)
 {
 	gt_auto(gt_strv) keys = { 0 };
 	gt_auto(gt_snapshot_info) info = { 0 };
@@ -338,16 +367,16 @@ START_TEST(test_leftover_commit)
 
 	ok(prepare("x", ""));
 	ok(prepare("lost", ""));
-	ok(gt_snapshotter_walk(b.native, &b.call, add_key, &keys));
+	ok(gt_snapshotter_walk(b.driver, &b.call, add_key, &keys));
 	for (size_t i = 0; i < keys.n; i++) {
 		size_t len = strlen(keys.v[i]);
 
 		if (!strcmp(keys.v[i] + len - 5, "/lost")) {
-			ok(gt_snapshotter_remove(b.native, &b.call, keys.v[i]));
+			ok(gt_snapshotter_remove(b.driver, &b.call, keys.v[i]));
 			continue;
 		}
 		done = gt_strf("%.*s/sha256:top", (int)(len - 2), keys.v[i]);
-		ok(gt_snapshotter_commit(b.native, &b.call, done, keys.v[i], NULL));
+		ok(gt_snapshotter_commit(b.driver, &b.call, done, keys.v[i], NULL));
 	}
 	ok(gt_snapshots_cleanup(b.s, &b.call, NULL));
 	all = listed("");
@@ -358,13 +387,45 @@ START_TEST(test_leftover_commit)
 	ck_assert_uint_eq(driver_count(), 1);
 	ok(prepare("x", "sha256:top"));
 }
-END_TEST
 
-TCase *snapshots_tests(void)
+/* The same where the commit gave it another parent. */
+SNAPSHOTS_TEST(test_leftover_rebase)
 {
-	TCase *t = tcase_create("snapshots");
+	gt_auto(gt_strv) keys = { 0 };
+	gt_auto(gt_snapshot_info) info = { 0 };
+	gt_autofree char *base = NULL;
+	gt_autofree char *x = NULL;
+	gt_autofree char *top = NULL;
+	struct gt_commit_options o = { .size = sizeof(o) };
+	bool can;
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	ok(gt_snapshots_can_rebase(b.s, &b.call, NULL, &can));
+	if (!can)
+		return;
+	layer("base", "");
+	ok(prepare("x", ""));
+	ok(gt_snapshotter_walk(b.driver, &b.call, add_key, &keys));
+	ck_assert_uint_eq(keys.n, 2);
+	gt_strv_sort(&keys);
+	base = gt_xstrdup(keys.v[0]);
+	x = gt_xstrdup(keys.v[1]);
+	top = gt_strf("%.*s/top", (int)strlen(x) - 2, x);
+	o.parent = base;
+	ok(gt_snapshotter_commit(b.driver, &b.call, top, x, &o));
+	ok(gt_snapshots_cleanup(b.s, &b.call, NULL));
+	ok(gt_snapshots_stat(b.s, &b.call, NULL, "top", &info));
+	ck_assert_str_eq(info.parent, "base");
+	fails(gt_snapshots_remove(b.s, &b.call, NULL, "base"), GT_FAILED_PRECONDITION, "children");
+	ok(gt_snapshots_remove(b.s, &b.call, NULL, "top"));
+	ok(gt_snapshots_remove(b.s, &b.call, NULL, "base"));
+	ck_assert_uint_eq(driver_count(), 0);
+}
+
+static TCase *tests(const char *name, void (*begin)(void))
+{
+	TCase *t = tcase_create(name);
+
+	tcase_add_checked_fixture(t, begin, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_life);
 	tcase_add_test(t, test_wrong);
@@ -375,5 +436,16 @@ TCase *snapshots_tests(void)
 	tcase_add_test(t, test_default);
 	tcase_add_test(t, test_leftovers);
 	tcase_add_test(t, test_leftover_commit);
+	tcase_add_test(t, test_leftover_rebase);
 	return t;
+}
+
+TCase *snapshots_native_tests(void)
+{
+	return tests("native", setup_native);
+}
+
+TCase *snapshots_overlay_tests(void)
+{
+	return tests("overlay", setup_overlay);
 }

@@ -436,6 +436,10 @@ static struct gt_error *commit_backend(const struct commit_look *c, const char *
 		gt_error_free(e);
 		return record_error(c->active, GT_NOT_FOUND);
 	}
+	if (!e && c->backend_parent && strcmp(done.parent, c->backend_parent))
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "snapshot %s is committed already, on another parent",
+				    c->active->name);
 	return e;
 }
 

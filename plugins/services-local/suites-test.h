@@ -7,7 +7,8 @@
 TCase *objects_tests(void); /* namespaces, images, containers, sandboxes, leases */
 TCase *content_tests(void);
 TCase *isolation_tests(void);
-TCase *snapshots_tests(void);
+TCase *snapshots_native_tests(void);
+TCase *snapshots_overlay_tests(void);
 TCase *others_tests(void); /* tasks, introspection, events */
 
 #endif
