@@ -79,9 +79,11 @@ bool bench_open_with(struct bench *b, const char *dir, const char *module, const
 		"durability = \"fast\"; defaults: { snapshotter = \"%s\"; };\n"
 		"active: { content = \"content-local\"; metadata = \"metadata-lmdb\";\n"
 		"  snapshotters = [\"%s\"]; services = \"services-local\";\n"
-		"  runtimes = [\"runtime-services-test\"]; differs = []; frontends = [];\n"
-		"};\n%s",
-		dir, dir, here, id, module, more ? more : "");
+		"  runtimes = [\"runtime-services-test\"]; differs = \"differ-archive\";\n"
+		"  frontends = [];\n"
+		"};\n"
+		"differ-archive: { worker = \"%s/gantry-layer\"; };\n%s",
+		dir, dir, here, id, module, here, more ? more : "");
 	struct gt_error *e;
 	void *driver;
 

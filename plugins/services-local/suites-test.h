@@ -9,6 +9,7 @@ TCase *content_tests(void);
 TCase *isolation_tests(void);
 TCase *snapshots_native_tests(void);
 TCase *snapshots_overlay_tests(void);
+TCase *diffs_tests(void);
 TCase *others_tests(void); /* tasks, introspection, events */
 
 #endif
