@@ -109,17 +109,21 @@ struct gt_error *socket_claim(const char *path, int *fd)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	gt_autofree char *dir = gt_xstrndup(path, strrchr(path, '/') - path);
+	gt_autofree char *shorter = NULL;
 	gt_autofd int dirfd = -1;
 
-	if (strlen(path) >= sizeof(addr.sun_path) - 1)
-		return gt_error_new(GT_INVALID_ARGUMENT,
-				    "socket path %s is longer than %zu characters", path,
-				    sizeof(addr.sun_path) - 2);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
 	GT_TRY(gt_file_mkdirs(dir, 0700));
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "open folder %s", dir);
+	/* What does not fit into an address is reached through its folder; our clients do the same. */
+	if (strlen(path) >= sizeof(addr.sun_path) - 1) {
+		shorter = gt_strf("/proc/self/fd/%d%s", dirfd, strrchr(path, '/'));
+		path = shorter;
+	}
+	if (strlen(path) >= sizeof(addr.sun_path) - 1)
+		return gt_error_new(GT_INVALID_ARGUMENT, "socket name %s is too long", path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	lock_folder(dirfd);
 	if (access(path, F_OK) == 0) {
 		if (answers(&addr)) {
