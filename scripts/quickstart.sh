@@ -14,12 +14,12 @@ step "packages"
 "$top/scripts/setup.sh"
 
 step "build and install into $prefix"
-[ -x "$top/configure" ] || "$top/autogen.sh" >/dev/null 2>&1
-mkdir -p "$top/build"
-cd "$top/build"
-[ -f Makefile ] || ../configure --quiet --prefix="$prefix" --sysconfdir="$prefix/etc"
-make -s -j"$(nproc)" >build.log 2>&1 || { tail -n 30 build.log >&2; exit 1; }
-make -s install prefix="$prefix" sysconfdir="$prefix/etc" >>build.log 2>&1
+"$top/autogen.sh" >/dev/null 2>&1
+build=$top/build/$(basename "$prefix")-build
+mkdir -p "$build"
+cd "$build"
+../configure --quiet --prefix="$prefix" --sysconfdir="$prefix/etc" >build.log 2>&1 &&
+	make -j"$(nproc)" >>build.log 2>&1 && make install >>build.log 2>&1 || { tail -n 30 build.log >&2; exit 1; }
 
 step "an image of busybox, and a configuration of two lines"
 work=$(mktemp -d /tmp/gantry-quickstart.XXXXXX)
