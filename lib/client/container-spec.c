@@ -162,6 +162,7 @@ struct gt_error *gt_container_spec_make(const struct gt_call *call,
 	} else {
 		GT_TRY(gt_call_namespace(call));
 		s = gt_spec_new(call->ns, o->id);
+		gt_spec_add_default_devices(s);
 		if (o->rootfs)
 			GT_TRY(set_rootfs(s, o->rootfs, &own));
 		GT_TRY(set_process(s, o, image, o->rootfs ? own : root));

@@ -80,8 +80,7 @@ static struct gt_error *take_manifest(struct import *m, const struct gt_descript
 	bool fresh;
 
 	GT_TRY(document_of(m, d, &text));
-	GT_TRY(gt_error_wrap(gt_manifest_parse(text.s, text.len, d->media_type, &doc), "%s",
-			     d->digest));
+	GT_TRY(gt_manifest_parse(text.s, text.len, d->media_type, &doc));
 	GT_TRY(check_whole(m, &doc));
 	GT_TRY(take(m, d, false, &b, &fresh));
 	if (!fresh)
@@ -161,9 +160,8 @@ static struct gt_error *take_index(struct import *m, const struct gt_descriptor 
 	if (gt_import_blob_find(m, d->digest))
 		return NULL;
 	GT_TRY(document_of(m, d, &text));
-	GT_TRY(gt_error_wrap(gt_index_parse(text.s, text.len, d->media_type, &doc), "%s",
-			     d->digest));
-	GT_TRY(gt_error_wrap(take_children(m, &doc, depth), "index %s", d->digest));
+	GT_TRY(gt_index_parse(text.s, text.len, d->media_type, &doc));
+	GT_TRY(take_children(m, &doc, depth));
 	GT_TRY(take(m, d, false, &b, &fresh));
 	gt_image_index_labels(&doc, is_kept, m, &b->labels);
 	return NULL;
@@ -172,7 +170,7 @@ static struct gt_error *take_index(struct import *m, const struct gt_descriptor 
 static struct gt_error *take_node(struct import *m, const struct gt_descriptor *d, int depth)
 {
 	if (gt_type_is_index(d->media_type))
-		return take_index(m, d, depth);
+		return gt_error_wrap(take_index(m, d, depth), "index %s", d->digest);
 	if (gt_type_is_manifest(d->media_type))
 		return gt_error_wrap(take_manifest(m, d), "manifest %s", d->digest);
 	return gt_error_new(GT_INVALID_ARGUMENT, "%s: %s is neither manifest nor index", d->digest,

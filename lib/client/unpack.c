@@ -116,8 +116,9 @@ static struct gt_error *apply_layer(struct gt_unpack *u, size_t i)
 	GT_TRY(gt_diffs_apply(u->s, call_of(u), desc, &mounts, &applied));
 	if (!applied.digest || strcmp(applied.digest, diff_id))
 		return gt_error_new(GT_FAILED_PRECONDITION,
-				    "wrong diff id calculated on extraction: %s, expected %s",
-				    applied.digest ? applied.digest : "none", diff_id);
+				    "layer %s: wrong diff id calculated on extraction: %s, expected %s",
+				    desc->digest, applied.digest ? applied.digest : "none",
+				    diff_id);
 	return NULL;
 }
 
@@ -207,8 +208,7 @@ static void *work(void *arg)
 			e = commit_layer(u, i);
 		pthread_mutex_lock(&u->lock);
 		if (e)
-			fail_take(u, gt_error_wrap(e, "layer %s",
-						   u->v->document.layers.v[i].digest));
+			fail_take(u, e);
 		else if (u->layers[i].state == LAYER_BUSY)
 			u->layers[i].state = LAYER_APPLIED;
 		pthread_cond_broadcast(&u->change);

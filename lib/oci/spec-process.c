@@ -241,6 +241,18 @@ static struct gt_error *cap_check(const char *cap)
 
 static const char *const cap_sets[] = { "bounding", "effective", "permitted" };
 
+static bool cap_has(const json_t *list, const char *cap)
+{
+	const json_t *j;
+	size_t i;
+
+	json_array_foreach(list, i, j) {
+		if (json_is_string(j) && !strcmp(json_string_value(j), cap))
+			return true;
+	}
+	return false;
+}
+
 static void cap_remove(json_t *list, const char *cap)
 {
 	for (size_t i = json_array_size(list); i-- > 0;) {
@@ -260,8 +272,9 @@ static struct gt_error *caps_change(struct gt_spec *s, const struct gt_strv *cap
 		for (size_t k = 0; k < sizeof(cap_sets) / sizeof(*cap_sets); k++) {
 			json_t *list = gt_spec_array(sets, cap_sets[k]);
 
-			cap_remove(list, caps->v[i]);
-			if (add)
+			if (!add)
+				cap_remove(list, caps->v[i]);
+			else if (!cap_has(list, caps->v[i]))
 				json_array_append_new(list, json_string(caps->v[i]));
 		}
 	}

@@ -214,7 +214,10 @@ START_TEST(devices)
 	ok(gt_spec_add_device(spec, "/dev/null", "rwm"));
 	ck_at("linux.devices.0.path", "\"/dev/null\"");
 	ck_at("linux.devices.0.major", "1");
-	ck_at("linux.resources.devices.10.minor", "3");
+	ck_at("linux.resources.devices.1.minor", "3");
+	gt_spec_add_default_devices(spec);
+	ck_at("linux.resources.devices.9",
+	      "{\"allow\":true,\"type\":\"c\",\"major\":136,\"access\":\"rwm\"}");
 	refused(gt_spec_add_device(spec, "/etc/passwd", "rwm"));
 	refused(gt_spec_add_device(spec, "/dev/null", "x"));
 	refused(gt_spec_add_device(spec, "/dev/null", ""));

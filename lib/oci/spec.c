@@ -132,11 +132,15 @@ static json_t *default_mount_list(void)
 	return list;
 }
 
-static json_t *default_device_rules(void)
+static json_t *no_devices(void)
 {
-	json_t *list = json_array();
+	return json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
+}
 
-	json_array_append_new(list, json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
+void gt_spec_add_default_devices(struct gt_spec *s)
+{
+	json_t *list = gt_spec_array(gt_spec_resources(s), "devices");
+
 	for (size_t i = 0; i < COUNT(default_devices); i++) {
 		json_t *rule = json_pack("{s:b, s:s, s:i}", "allow", 1, "type", "c", "major",
 					 default_devices[i].major);
@@ -146,7 +150,6 @@ static json_t *default_device_rules(void)
 		json_object_set_new(rule, "access", json_string("rwm"));
 		json_array_append_new(list, rule);
 	}
-	return list;
 }
 
 static json_t *default_linux(const char *ns, const char *id)
@@ -158,7 +161,7 @@ static json_t *default_linux(const char *ns, const char *id)
 		json_array_append_new(namespaces,
 				      json_pack("{s:s}", "type", default_namespaces[i]));
 	return json_pack("{s:{s:o}, s:s, s:o, s:o, s:o}", "resources", "devices",
-			 default_device_rules(), "cgroupsPath", cgroup, "namespaces", namespaces,
+			 no_devices(), "cgroupsPath", cgroup, "namespaces", namespaces,
 			 "maskedPaths", strings(masked_paths, COUNT(masked_paths)),
 			 "readonlyPaths", strings(readonly_paths, COUNT(readonly_paths)));
 }

@@ -22,6 +22,8 @@ struct gt_spec;
 
 /* containerd's default for Linux; its cgroup path is "/NS/ID". */
 struct gt_spec *gt_spec_new(const char *ns, const char *id);
+/* Leave to use the devices that every container has (null, zero, tty, ...), as ctr gives it. */
+void gt_spec_add_default_devices(struct gt_spec *s);
 /* A document of the caller's (--config, or a record's). INVALID_ARGUMENT unless it is one. */
 GT_MUST_USE struct gt_error *gt_spec_parse(const void *data, size_t len, struct gt_spec **out);
 void gt_spec_free(struct gt_spec *s);
