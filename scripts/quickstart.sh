@@ -18,7 +18,7 @@ step "build and install into $prefix"
 build=$top/build/$(basename "$prefix")-build
 mkdir -p "$build"
 cd "$build"
-../configure --quiet --prefix="$prefix" --sysconfdir="$prefix/etc" >build.log 2>&1 &&
+"$top/configure" --quiet --prefix="$prefix" --sysconfdir="$prefix/etc" >build.log 2>&1 &&
 	make -j"$(nproc)" >>build.log 2>&1 && make install >>build.log 2>&1 || { tail -n 30 build.log >&2; exit 1; }
 
 step "an image of busybox, and a configuration of two lines"
