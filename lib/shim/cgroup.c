@@ -196,16 +196,18 @@ struct gt_error *gt_cgroup_end(const char *path, int64_t deadline)
 	find_folders(plain, &folders);
 	if (!folders.n)
 		return NULL;
-	while (any)
-		GT_TRY(gt_error_wrap(kill_round(&folders, plain, deadline, &any), "end cgroup %s",
-				     plain));
-	/* A group stays busy for a moment after the last in it has ended. */
-	while (!remove_trees(&folders)) {
+	for (;;) {
+		while (any && gt_now() < deadline)
+			GT_TRY(gt_error_wrap(kill_round(&folders, plain, deadline, &any),
+					     "end cgroup %s", plain));
+		/* A group stays busy for a moment after the last in it has ended. */
+		if (remove_trees(&folders))
+			return NULL;
 		if (gt_now() >= deadline)
 			return gt_error_new(GT_DEADLINE_EXCEEDED, "cgroup %s stays busy", plain);
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 50000000)
 			pause.tv_nsec *= 2;
+		any = true; /* somebody may have joined */
 	}
-	return NULL;
 }

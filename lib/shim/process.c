@@ -80,7 +80,7 @@ static bool is_shim(const char *pid, const struct gt_bundle *b, const struct sta
 	    runs.st_ino == want.st_ino)
 		return true;
 	gt_error_free(gt_file_read(AT_FDCWD, cmdline, CMDLINE_MAX, &words));
-	return has_word(&words, b->id) && has_word(&words, b->ns);
+	return has_word(&words, b->id);
 }
 
 /* Adds the shim's processes that there are now. */

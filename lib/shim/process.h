@@ -8,8 +8,8 @@
 #include <gantry/error.h>
 
 /*
- * Kills the shim of a bundle and what else its program runs there: processes whose working directory is
- * the bundle and whose executable is 'program' (or whose arguments name the task: a shim may be a
+ * Kills the shim of a bundle and what it runs there: processes whose working directory is the bundle and
+ * whose executable is 'program' or whose arguments name the task (the runtime's program; a shim that is a
  * script). Waits for their end, at most until 'deadline'; DEADLINE_EXCEEDED if one stays.
  */
 GT_MUST_USE struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,

@@ -145,6 +145,8 @@ static struct gt_error *remove_rest(struct gt_shim_runtime *r, struct gt_call *c
 	clock_gettime(CLOCK_REALTIME, &out->at);
 	gt_log_warn_take(gt_cgroup_end(cgroup, gt_now() + CGROUP_MS * MS), "task %s", b->id);
 	run_delete(r, call, b, program, out);
+	/* A runtime's program that was at work on the task may have come this far only now. */
+	gt_log_warn_take(gt_cgroup_end(cgroup, gt_now() + FORCE_MS * MS), "task %s", b->id);
 	unlink_socket(r, call, b);
 	gt_shim_task_forget(r, call, b->id);
 	return gt_bundle_remove(b);
