@@ -92,7 +92,8 @@ plugin_folder() { # `make` gathers the modules there
 }
 export LD_LIBRARY_PATH=$abs_top_builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 ctr_program=$(built ctr)
-ctr() { "$ctr_program" "$@"; }
+# For commands in the background use "$ctr_program" itself: $! of a function is a shell's.
+ctr() { timeout 120 "$ctr_program" "$@"; }
 
 # A configuration of the test's own; further lines of it as arguments.
 write_config() {

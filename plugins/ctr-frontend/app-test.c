@@ -195,6 +195,8 @@ START_TEST(test_errors)
 	/* words that are there already are not said twice */
 	ck_assert_int_eq(run("i ls --class 14 unavailable"), 1);
 	ck_assert_str_eq(err_text, "ctr: unavailable\n");
+	ck_assert_int_eq(run("i ls --class 14 it-is-not-unavailable"), 1);
+	ck_assert_str_eq(err_text, "ctr: it-is-not-unavailable: unavailable\n");
 	ck_assert_int_eq(run("i ls several"), 1);
 	ck_assert_ptr_nonnull(strstr(err_text, "level=error msg=\"first \\\"1\\\"\" "
 					       "error=\"one: not found\"\n"));

@@ -106,16 +106,23 @@ struct gt_error *ctr_show_help(struct ctr *c)
 	return NULL;
 }
 
+/* Whether 'text' is the class's words, or ends in them behind a colon. */
+static bool has_words(const char *text, const char *words)
+{
+	size_t len = strlen(text), n = strlen(words);
+
+	if (len < n || strcmp(text + len - n, words))
+		return false;
+	return len == n || (len >= n + 2 && !memcmp(text + len - n - 2, ": ", 2));
+}
+
 void ctr_error_text(const struct gt_error *e, struct gt_buf *out)
 {
 	enum gt_class cls = gt_error_class(e);
-	const char *text = gt_error_text(e);
-	const char *words = gt_class_text(cls);
-	size_t len = strlen(text), n = strlen(words);
 
-	gt_buf_adds(out, text);
-	if (cls != GT_UNKNOWN && (len < n || strcmp(text + len - n, words)))
-		gt_buf_addf(out, ": %s", words);
+	gt_buf_adds(out, gt_error_text(e));
+	if (cls != GT_UNKNOWN && !has_words(gt_error_text(e), gt_class_text(cls)))
+		gt_buf_addf(out, ": %s", gt_class_text(cls));
 }
 
 static void log_field(struct gt_buf *b, const char *name, const char *value)
