@@ -34,7 +34,7 @@ static bool is_empty(int dir)
 void layer_extract_init(struct layer_extract *x, const struct layer_extract_options *o)
 {
 	*x = (struct layer_extract){ .o = *o, .name = GT_BUF_INIT, .link = GT_BUF_INIT };
-	layer_tree_init(&x->tree, o->root, o->below, o->n_below, &x->seen);
+	layer_tree_init(&x->tree, o->root, o->opaque, o->below, o->n_below, &x->seen);
 	/* Where all that is there comes from us, no default ACL turns modes into others. */
 	x->plain_modes = is_empty(o->root) &&
 			 fgetxattr(o->root, "system.posix_acl_default", NULL, 0) < 0;

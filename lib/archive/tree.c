@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 #define MAX_LINKS 255
 #define MAX_FOLDERS 8192
@@ -90,13 +91,13 @@ static struct layer_folder *add(struct layer_tree *t, struct layer_folder *paren
 	return f;
 }
 
-void layer_tree_init(struct layer_tree *t, int root, const int *below, size_t n_below,
-		     struct layer_seen *seen)
+void layer_tree_init(struct layer_tree *t, int root, const char *opaque, const int *below,
+		     size_t n_below, struct layer_seen *seen)
 {
 	struct rlimit l;
 
-	*t = (struct layer_tree){ .max = MAX_FOLDERS, .below = below, .n_below = n_below,
-				  .seen = seen };
+	*t = (struct layer_tree){ .max = MAX_FOLDERS, .opaque = opaque, .below = below,
+				  .n_below = n_below, .seen = seen };
 	t->table = gt_xcalloc(TABLE_SIZE, sizeof(*t->table));
 	t->root = gt_xcalloc(1, sizeof(*t->root) + 1);
 	/* Its own times are nobody's concern: layers say nothing of the root. */
@@ -211,6 +212,27 @@ static struct gt_error *make_missing(struct layer_tree *t, const char *name)
 	return NULL;
 }
 
+/* This layer deletes the lower folder and makes a new one in its place. */
+static struct gt_error *make_over_whiteout(struct layer_tree *t, const char *name)
+{
+	size_t n_below = t->n_below;
+	struct gt_error *e;
+	struct stat st;
+
+	if (!t->opaque || fstatat(t->top->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISCHR(st.st_mode) || st.st_rdev)
+		return gt_error_errno(GT_INVALID_ARGUMENT, ENOTDIR, "enter %s", name);
+	if (unlinkat(t->top->fd, name, 0) < 0)
+		return gt_error_errno(layer_tree_class(errno), errno, "delete whiteout %s", name);
+	t->n_below = 0; /* it is not the one below */
+	e = make_missing(t, name);
+	t->n_below = n_below;
+	GT_TRY(e);
+	if (fsetxattr(t->top->fd, t->opaque, "y", 1, 0) < 0)
+		return gt_error_errno(layer_tree_class(errno), errno, "make %s opaque", name);
+	return NULL;
+}
+
 /* What stands at 'name' is no folder: a link is put in front of what is left to walk. */
 static struct gt_error *follow(struct layer_tree *t, const char *name, struct gt_buf *rest,
 			       int *links)
@@ -220,7 +242,7 @@ static struct gt_error *follow(struct layer_tree *t, const char *name, struct gt
 	gt_auto(gt_buf) b = GT_BUF_INIT;
 
 	if (n < 0)
-		return gt_error_errno(GT_INVALID_ARGUMENT, ENOTDIR, "enter %s", name);
+		return make_over_whiteout(t, name);
 	if (++*links > MAX_LINKS || (size_t)n == sizeof(target) || n + rest->len > 16 * PATH_MAX)
 		return gt_error_errno(GT_INVALID_ARGUMENT, ELOOP, "enter %s", name);
 	if (target[0] == '/')

@@ -32,14 +32,15 @@ struct layer_tree {
 	struct layer_folder **table; /* by path */
 	size_t n, max; /* folders that are open, and may be */
 	bool stale; /* a folder is gone: all are closed before the next is entered */
+	const char *opaque; /* overlayfs' attribute; NULL: this is a merged tree */
 	const int *below; /* roots of the layers below, topmost first */
 	size_t n_below;
 	struct layer_seen *seen; /* what this layer wrote */
 };
 
-/* 'root', 'below' and 'seen' stay the caller's. */
-void layer_tree_init(struct layer_tree *t, int root, const int *below, size_t n_below,
-		     struct layer_seen *seen);
+/* All that is handed over stays the caller's. */
+void layer_tree_init(struct layer_tree *t, int root, const char *opaque, const int *below,
+		     size_t n_below, struct layer_seen *seen);
 void layer_tree_done(struct layer_tree *t);
 
 /*

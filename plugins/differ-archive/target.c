@@ -121,6 +121,7 @@ struct gt_error *archive_target_open(const char *path, struct archive_target *ou
  */
 static struct gt_error *make_temp(const struct gt_init *init, struct archive_target *t)
 {
+	GT_TRY(gt_file_mkdirs(init->state, 0711));
 	for (int i = 0; i < 100; i++) {
 		gt_autofree char *path = gt_strf("%s/" PREFIX "XXXXXX", init->state);
 		gt_autofree char *inner = NULL;
