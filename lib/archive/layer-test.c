@@ -515,7 +515,6 @@ END_TEST
 /* A worker that dies says nothing; who waits for it learns that, and why. */
 START_TEST(death_is_reported)
 {
-	gt_auto(gt_buf) t = GT_BUF_INIT;
 	struct gt_layer_job j;
 	struct gt_error *e;
 	int ends[2];
