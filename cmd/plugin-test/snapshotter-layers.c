@@ -276,8 +276,7 @@ static void make_attributes(const struct snapshot_view *v)
 	gt_autofd int fd = -1;
 
 	snapshot_write(v, "owned", "x");
-	suite_ok(!fchownat(v->fd, "owned", 1234, 5678, 0) &&
-			 !fchmodat(v->fd, "owned", 04751, 0),
+	suite_ok(!fchownat(v->fd, "owned", 1234, 5678, 0) && !fchmodat(v->fd, "owned", 04751, 0),
 		 "set owner and mode");
 	fd = openat(v->fd, "owned", O_RDONLY | O_CLOEXEC);
 	suite_ok(!fsetxattr(fd, "user.colour", "green", 5, 0) || errno == ENOTSUP,

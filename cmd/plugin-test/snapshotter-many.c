@@ -146,8 +146,8 @@ static int churn(struct gt_snapshotter *s, const char *arg)
 	for (unsigned i = 0;; i++) {
 		gt_autofree char *key = gt_strf("churn/%s/%u", arg, i);
 		gt_autofree char *name = gt_strf("churn/%s/%u-layer", arg, i);
-		gt_autofree char *before = i % 5 ? gt_strf("churn/%s/%u-layer", arg, i - 1)
-						 : gt_xstrdup("");
+		gt_autofree char *before =
+			i % 5 ? gt_strf("churn/%s/%u-layer", arg, i - 1) : gt_xstrdup("");
 		gt_auto(gt_mounts) m = { 0 };
 
 		gt_error_free(gt_snapshotter_prepare(s, &call, key, before, NULL, &m));

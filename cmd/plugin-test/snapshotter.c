@@ -198,15 +198,27 @@ static void test_walk(struct gt_snapshotter *s)
 static void test_odd_keys(struct gt_snapshotter *s)
 {
 	gt_auto(gt_buf) longest = GT_BUF_INIT;
-	const char *const keys[] = { "ns/1/sha256:abc", "../../escape", ".", "..", "a b", "new\nline",
-				     "\xff\xfe", "%s%n", "/", "'\"\\", "K", "k", NULL };
+	const char *const keys[] = { "ns/1/sha256:abc",
+				     "../../escape",
+				     ".",
+				     "..",
+				     "a b",
+				     "new\nline",
+				     "\xff\xfe",
+				     "%s%n",
+				     "/",
+				     "'\"\\",
+				     "K",
+				     "k",
+				     NULL };
 
 	for (int i = 0; i < GT_SNAPSHOT_KEY_MAX; i++)
 		gt_buf_addc(&longest, (char)('a' + i % 26));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		const char *key = keys[i] ? keys[i] : longest.s;
 		gt_autofree char *child = gt_strf("%.430s-child", key);
-		bool good = suite_class(snapshot_layer(s, key, ""), GT_OK, "layer with odd name %zu", i);
+		bool good = suite_class(snapshot_layer(s, key, ""), GT_OK,
+					"layer with odd name %zu", i);
 
 		if (!good)
 			continue;
@@ -263,17 +275,20 @@ static void test_usage(struct gt_snapshotter *s, const char *dir)
 	block = gt_xcalloc(1, (1 << 20) + 1);
 	memset(block, 'x', 1 << 20);
 	suite_class(snapshot_prepare(s, dir, "usage", "", &v), GT_OK, "prepare and mount");
-	suite_class(gt_snapshotter_usage(s, &call, "usage", &empty), GT_OK, "usage of an empty one");
+	suite_class(gt_snapshotter_usage(s, &call, "usage", &empty), GT_OK,
+		    "usage of an empty one");
 	snapshot_write(&v, "large", block);
 	suite_ok(linkat(v.fd, "large", v.fd, "link", 0) == 0, "a second name for a file");
 	fsync(v.fd);
 	syncfs(v.fd);
-	suite_class(gt_snapshotter_usage(s, &call, "usage", &full), GT_OK, "usage with a MiB in it");
+	suite_class(gt_snapshotter_usage(s, &call, "usage", &full), GT_OK,
+		    "usage with a MiB in it");
 	suite_ok(full.size - empty.size >= 1 << 20 && full.size - empty.size < 2 << 20,
 		 "the size says so, and counts the second name once");
 	suite_ok(full.inodes - empty.inodes == 1, "it is one inode more");
 	suite_class(snapshot_commit(s, &v, "usage-layer", "usage"), GT_OK, "commit");
-	suite_class(gt_snapshotter_usage(s, &call, "usage-layer", &layer), GT_OK, "usage of a layer");
+	suite_class(gt_snapshotter_usage(s, &call, "usage-layer", &layer), GT_OK,
+		    "usage of a layer");
 	suite_ok(layer.size == full.size && layer.inodes == full.inodes, "it is the same");
 	suite_class(gt_snapshotter_usage(s, &call, "usage-layer", &again), GT_OK, "once more");
 	suite_ok(layer.size == again.size && layer.inodes == again.inodes, "it is the same");
@@ -313,8 +328,7 @@ static void test_rebase(struct gt_snapshotter *s)
 	suite_class(gt_snapshotter_commit(s, &call, "two", "a", &o), GT_INVALID_ARGUMENT,
 		    "commit: parent is not committed");
 	o.parent = "one";
-	suite_class(gt_snapshotter_commit(s, &call, "two", "a", &o), GT_OK,
-		    "commit with a parent");
+	suite_class(gt_snapshotter_commit(s, &call, "two", "a", &o), GT_OK, "commit with a parent");
 	suite_ok(is_a(s, "two", GT_SNAPSHOT_COMMITTED, "one"), "it has the parent");
 	suite_class(drop(s, "b"), GT_OK, "remove the other");
 	suite_class(drop(s, "one"), GT_FAILED_PRECONDITION, "remove the parent: has children");

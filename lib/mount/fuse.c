@@ -52,8 +52,8 @@ static struct gt_error *wait_for(pid_t pid, const char *name, int *status)
 	}
 	while (waitpid(pid, status, 0) < 0) {
 		if (errno != EINTR) /* the process reaps children by itself: its status is lost */
-			return gt_error_first(e, gt_error_errno(GT_UNKNOWN, errno, "wait for %s",
-								name));
+			return gt_error_first(
+				e, gt_error_errno(GT_UNKNOWN, errno, "wait for %s", name));
 	}
 	return e;
 }
@@ -70,7 +70,8 @@ static struct gt_error *run(char *const *argv)
 	pid_t pid;
 
 	if (out < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "make a file for the output of %s", argv[0]);
+		return gt_error_errno(GT_UNKNOWN, errno, "make a file for the output of %s",
+				      argv[0]);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, 1);

@@ -40,7 +40,8 @@ struct gt_error *mount_loop_attach(const char *source, bool read_only, bool dire
 		gt_autofd int loop = -1;
 
 		if (n < 0)
-			return gt_error_errno(GT_RESOURCE_EXHAUSTED, errno, "get a free loop device");
+			return gt_error_errno(GT_RESOURCE_EXHAUSTED, errno,
+					      "get a free loop device");
 		path = gt_strf("/dev/loop%d", n);
 		loop = open(path, mode);
 		if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &c) == 0) {

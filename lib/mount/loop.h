@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * A loop device for the file 'source', that detaches itself once nothing has it open or mounted: keep
- * '*fd' until it is mounted. '*device' is its path.
+ * A loop device for the file 'source', that detaches itself once nothing has it open or mounted:
+ * keep '*fd' until it is mounted. '*device' is its path.
  */
 GT_MUST_USE struct gt_error *mount_loop_attach(const char *source, bool read_only, bool direct_io,
 					       char **device, int *fd);

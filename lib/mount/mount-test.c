@@ -211,8 +211,8 @@ START_TEST(test_overlay_of_many_layers)
 	make_dir("work");
 	gt_buf_adds(&lower, "lowerdir=");
 	for (int i = LAYERS; i-- > 0;) {
-		gt_autofree char *dir = gt_strf(
-			"a-folder-whose-name-is-rather-long-to-fill-the-page-soon/%d", i);
+		gt_autofree char *dir =
+			gt_strf("a-folder-whose-name-is-rather-long-to-fill-the-page-soon/%d", i);
 		gt_autofree char *file = gt_strf("%s/file-%d", dir, i);
 
 		make_dir(dir);
@@ -322,7 +322,10 @@ START_TEST(test_lazy)
 }
 END_TEST
 
-/* The helper program of a FUSE type gets what mount(8) would give it, and its words reach the error. */
+/*
+ * The helper program of a FUSE type gets what mount(8) would give it, and its words reach the
+ * error.
+ */
 START_TEST(test_fuse_helper)
 {
 	static const char script[] = "#!/bin/sh\necho \"$@\" >\"$2/args\"\n"

@@ -53,7 +53,10 @@ struct mount_args {
 	int err;
 };
 
-/* Runs in the caller's memory but with a working directory of its own, while the caller is stopped. */
+/*
+ * Runs in the caller's memory but with a working directory of its own, while the caller is
+ * stopped.
+ */
 __attribute__((no_sanitize("address", "thread", "undefined"))) static int mount_child(void *arg)
 {
 	struct mount_args *a = arg;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making the mounts that a snapshotter describes, and undoing them, by containerd's rules. Works in the
- * caller's mount namespace, from any thread; needs nothing but the core's base, so that the shim can
- * have it.
+ * Making the mounts that a snapshotter describes, and undoing them, by containerd's rules. Works
+ * in the caller's mount namespace, from any thread; needs nothing but the core's base, so that
+ * the shim can have it.
  */
 #ifndef GANTRY_LIB_MOUNT_H
 #define GANTRY_LIB_MOUNT_H
@@ -18,14 +18,14 @@ enum gt_unmount_flags {
 };
 
 /*
- * Mounts all of 'm' at the folder 'target' (an absolute path), one on top of the other; a mount's own
- * target is resolved below it, links included. If one fails, those before it are undone.
+ * Mounts all of 'm' at the folder 'target' (an absolute path), one on top of the other; a mount's
+ * own target is resolved below it, links included. If one fails, those before it are undone.
  *
  * Options become flags where mount(8) has a flag for the word; `loop` attaches a loop device that
- * ends with the mount; types "fuse.X" and "fuse3.X" run mount.fuse and mount.fuse3. A bind mount gets
- * its flags by a second, remounting call. INVALID_ARGUMENT for an X-containerd.* option (a mount manager
- * had to take it out) and for options that are longer than the kernel takes; UNIMPLEMENTED for uidmap=
- * and gidmap=.
+ * ends with the mount; types "fuse.X" and "fuse3.X" run mount.fuse and mount.fuse3. A bind mount
+ * gets its flags by a second, remounting call. INVALID_ARGUMENT for an X-containerd.* option (a
+ * mount manager had to take it out) and for options that are longer than the kernel takes;
+ * UNIMPLEMENTED for uidmap= and gidmap=.
  */
 GT_MUST_USE struct gt_error *gt_mount_all(const struct gt_mounts *m, const char *target);
 
@@ -33,8 +33,8 @@ GT_MUST_USE struct gt_error *gt_mount_all(const struct gt_mounts *m, const char 
 GT_MUST_USE struct gt_error *gt_mount_unmount(const char *target, unsigned flags);
 
 /*
- * Undoes all mounts at 'target' and below it. Fine if there are none or 'target' does not exist. The
- * first error stops it.
+ * Undoes all mounts at 'target' and below it. Fine if there are none or 'target' does not exist.
+ * The first error stops it.
  */
 GT_MUST_USE struct gt_error *gt_mount_unmount_all(const char *target, unsigned flags);
 

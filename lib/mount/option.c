@@ -71,8 +71,8 @@ static size_t common_prefix(const struct gt_strv *dirs)
 }
 
 /*
- * A page holds the paths of some fifty layers only. Where they get near it, the folder that all lower
- * layers share is taken out of them: the mount is then made from there.
+ * A page holds the paths of some fifty layers only. Where they get near it, the folder that all
+ * lower layers share is taken out of them: the mount is then made from there.
  */
 static void shorten_lowerdir(struct mount_options *o)
 {
@@ -124,9 +124,10 @@ struct gt_error *mount_options_parse(const struct gt_mount *m, struct mount_opti
 		} else if (!strcmp(o, "loop")) {
 			out->loop = true;
 		} else if (has_prefix(o, "X-containerd.")) {
-			return gt_error_new(
-				GT_INVALID_ARGUMENT,
-				"internal mount option \"%s\" was not consumed by the mount manager", o);
+			return gt_error_new(GT_INVALID_ARGUMENT,
+					    "internal mount option \"%s\" was not consumed by the "
+					    "mount manager",
+					    o);
 		} else if (has_prefix(o, "uidmap=") || has_prefix(o, "gidmap=")) {
 			return gt_error_new(GT_UNIMPLEMENTED, "mount option \"%s\"", o);
 		} else if (*o) {

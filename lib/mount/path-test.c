@@ -24,8 +24,8 @@ static void ok(struct gt_error *e)
 
 static void fails(struct gt_error *e, enum gt_class want)
 {
-	ck_assert_msg(gt_error_class(e) == want, "%s, not %s: %s",
-		      gt_class_name(gt_error_class(e)), gt_class_name(want), gt_error_text(e));
+	ck_assert_msg(gt_error_class(e) == want, "%s, not %s: %s", gt_class_name(gt_error_class(e)),
+		      gt_class_name(want), gt_error_text(e));
 	gt_error_free(e);
 }
 
@@ -67,8 +67,10 @@ static void link_to(const char *target, const char *name)
 
 START_TEST(test_root_is_the_top)
 {
-	static const char *const paths[] = { "inside", "/inside", "../inside", "dir/../../inside",
-					     "absolute", "climbing", "///dir/./..//inside" };
+	static const char *const paths[] = {
+		"inside",   "/inside",	"../inside",	      "dir/../../inside",
+		"absolute", "climbing", "///dir/./..//inside"
+	};
 
 	link_to("/inside", "absolute");
 	link_to("../../../../inside", "climbing");
@@ -176,8 +178,8 @@ START_TEST(test_flipping_folder)
 		gt_autofd int fd = -1;
 
 		gt_error_free(gt_path_mkdirs_in_root(root_fd, "flip/made", 0755, NULL));
-		gt_error_free(gt_path_open_in_root(root_fd, "flip/file", O_CREAT | O_WRONLY, 0600,
-						   &fd));
+		gt_error_free(
+			gt_path_open_in_root(root_fd, "flip/file", O_CREAT | O_WRONLY, 0600, &fd));
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);

@@ -13,7 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* EAGAIN: something was renamed or mounted while ".." was resolved. A tree in constant motion ends it. */
+/*
+ * EAGAIN: something was renamed or mounted while ".." was resolved. A tree in constant motion
+ * ends it.
+ */
 #define RACE_ATTEMPTS 1000
 
 static enum gt_class path_class(int err)
@@ -98,7 +101,10 @@ struct gt_error *gt_path_mkdirs_in_root(int rootfd, const char *path, mode_t mod
 	char *p = copy;
 
 	GT_TRY(gt_path_open_in_root(rootfd, ".", O_PATH | O_DIRECTORY, 0, &at));
-	/* Each prefix is resolved anew from the root, so that links and ".." mean what they mean there. */
+	/*
+	 * Each prefix is resolved anew from the root, so that links and ".." mean what they mean
+	 * there.
+	 */
 	while (*(p += strspn(p, "/"))) {
 		char *end = strchrnul(p, '/');
 		char was = *end;

@@ -3,9 +3,9 @@
  * The one way to a path of somebody else's below a root: resolved once, by the kernel, beneath a
  * descriptor. What comes out is a descriptor; nothing handles such a path as a string after that.
  *
- * "in root": the root is "/" for absolute paths, links and "..", as for a process in there. Magic links
- * (/proc/PID/fd/N and the like) are refused. Classes: NOT_FOUND (also for a file where a folder should
- * be), INVALID_ARGUMENT for a path that leads out or in circles, PERMISSION_DENIED.
+ * "in root": the root is "/" for absolute paths, links and "..", as for a process in there. Magic
+ * links (/proc/PID/fd/N and the like) are refused. Classes: NOT_FOUND (also for a file where a
+ * folder should be), INVALID_ARGUMENT for a path that leads out or in circles, PERMISSION_DENIED.
  */
 #ifndef GANTRY_LIB_PATH_H
 #define GANTRY_LIB_PATH_H
@@ -18,13 +18,16 @@
 GT_MUST_USE struct gt_error *gt_path_open_in_root(int rootfd, const char *path, int flags,
 						  mode_t mode, int *fd);
 
-/* The same, but a path or link that would leave the root is refused instead of turned back inside. */
+/*
+ * The same, but a path or link that would leave the root is refused instead of turned back
+ * inside.
+ */
 GT_MUST_USE struct gt_error *gt_path_open_beneath(int rootfd, const char *path, int flags,
 						  mode_t mode, int *fd);
 
 /*
- * Makes the folder 'path' and the missing ones above it, each with 'mode' (less the umask). '*fd', if
- * not NULL, is the folder, opened with O_PATH.
+ * Makes the folder 'path' and the missing ones above it, each with 'mode' (less the umask).
+ * '*fd', if not NULL, is the folder, opened with O_PATH.
  */
 GT_MUST_USE struct gt_error *gt_path_mkdirs_in_root(int rootfd, const char *path, mode_t mode,
 						    int *fd);

@@ -136,7 +136,8 @@ static struct gt_error *unmount_below(const char *target, unsigned flags)
 	gt_autofree char *real = realpath(target, NULL);
 
 	if (!real)
-		return errno == ENOENT ? NULL : gt_error_errno(GT_UNKNOWN, errno, "open %s", target);
+		return errno == ENOENT ? NULL
+				       : gt_error_errno(GT_UNKNOWN, errno, "open %s", target);
 	GT_TRY(mounts_below(real, &below));
 	for (size_t i = below.n; i-- > 0;)
 		GT_TRY(gt_mount_unmount(below.v[i], flags));

@@ -33,8 +33,7 @@ static struct gt_error *delete_empty(void *arg, int dirfd, const char *name, boo
 	return NULL;
 }
 
-static struct gt_error *delete_folder(void *arg, int dirfd, const char *name,
-				      const struct stat *st)
+static struct gt_error *delete_folder(void *arg, int dirfd, const char *name, const struct stat *st)
 {
 	(void)st;
 	return remove_name(arg, dirfd, name, AT_REMOVEDIR);
@@ -53,8 +52,9 @@ struct gt_error *gt_tree_delete(int dirfd, const char *name, int64_t deadline)
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return remove_name(&deadline, dirfd, name, 0);
 	if (fd < 0)
-		return errno == ENOENT ? NULL
-				       : gt_error_errno(gt_file_class(errno), errno, "open %s", name);
+		return errno == ENOENT
+			       ? NULL
+			       : gt_error_errno(gt_file_class(errno), errno, "open %s", name);
 	GT_TRY(gt_error_wrap(gt_tree_walk(fd, &visitor, &deadline), "delete tree %s", name));
 	return remove_name(&(int64_t){ 0 }, dirfd, name, AT_REMOVEDIR);
 }

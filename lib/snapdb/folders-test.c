@@ -54,8 +54,9 @@ static uint64_t make(const char *key)
 {
 	gt_auto(gt_snapdb_entry) e = { 0 };
 	struct gt_folder d = { 0 };
-	struct gt_snapdb_create c = { .kind = GT_SNAPSHOT_ACTIVE, .key = key,
-				      .place = gt_folder_place, .arg = &d };
+	struct gt_snapdb_create c = {
+		.kind = GT_SNAPSHOT_ACTIVE, .key = key, .place = gt_folder_place, .arg = &d
+	};
 
 	ok(gt_folder_new(&folders, 0700, &d));
 	d.synced = true;

@@ -127,7 +127,8 @@ void gt_folder_keep(struct gt_folder *d)
 }
 
 /*
- * Gives 'name', which we have locked as 'fd', a name that says it is garbage. An rm-* keeps its own.
+ * Gives 'name', which we have locked as 'fd', a name that says it is garbage. An rm-* keeps its
+ * own.
  */
 static char *mark_garbage(const struct gt_folders *f, const char *name, int fd)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The directories of snapshots, `snapshots/ID` in the snapshotter's root, made and deleted so that a
- * crash at any moment leaves either a snapshot or something that is known to be garbage:
+ * The directories of snapshots, `snapshots/ID` in the snapshotter's root, made and deleted so
+ * that a crash at any moment leaves either a snapshot or something that is known to be garbage:
  *
- *   new-*   being made. Its maker holds a lock on it (flock), which ends with the process: without one
- *           it is garbage.
+ *   new-*   being made. Its maker holds a lock on it (flock), which ends with the process:
+ *           without one it is garbage.
  *   ID      of the record with that id; without a record, garbage.
  *   rm-*    being deleted.
  */
@@ -25,8 +25,8 @@ void gt_folders_close(struct gt_folders *f);
 /* One that is not in its place yet, or was just put there. */
 struct gt_folder {
 	struct gt_folders *in;
-	int fd; /* holds the lock */
-	char *name; /* within 'in' */
+	int fd;	     /* holds the lock */
+	char *name;  /* within 'in' */
 	bool synced; /* gt_folder_place puts the name on disk too */
 };
 
@@ -40,8 +40,9 @@ void gt_folder_keep(struct gt_folder *d);
 void gt_folder_drop(struct gt_folder *d);
 
 /*
- * Deletes the directory of a snapshot whose record is gone. 'patience' (nanoseconds, 0: no end) is how
- * long that may take; what is left then is renamed so that the next one who has time goes on with it.
+ * Deletes the directory of a snapshot whose record is gone. 'patience' (nanoseconds, 0: no end)
+ * is how long that may take; what is left then is renamed so that the next one who has time goes
+ * on with it.
  */
 GT_MUST_USE struct gt_error *gt_folders_remove(struct gt_folders *f, uint64_t id, int64_t patience);
 

@@ -175,7 +175,8 @@ static struct gt_error *ids_collect(struct snapdb_txn *t, void *arg)
 }
 
 struct gt_error *gt_snapdb_with_ids(struct gt_snapdb *db,
-				    struct gt_error *(*fn)(void *arg, const uint64_t *ids, size_t n),
+				    struct gt_error *(*fn)(void *arg, const uint64_t *ids,
+							   size_t n),
 				    void *arg)
 {
 	struct ids ids = { .fn = fn, .arg = arg };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys and values. 's' KEY: a Snapshot message. 'c' PARENT-ID CHILD-ID (big-endian, 8 bytes each): empty.
- * 'i': the last id, 8 bytes, big-endian. 'v': the version of all this. Within lib/snapdb only.
+ * Keys and values. 's' KEY: a Snapshot message. 'c' PARENT-ID CHILD-ID (big-endian, 8 bytes
+ * each): empty. 'i': the last id, 8 bytes, big-endian. 'v': the version of all this. Within
+ * lib/snapdb only.
  */
 #ifndef GANTRY_LIB_SNAPDB_RECORD_H
 #define GANTRY_LIB_SNAPDB_RECORD_H

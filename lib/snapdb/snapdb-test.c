@@ -67,8 +67,9 @@ static struct gt_error *place_nothing(void *arg, uint64_t id, bool *taken)
 static struct gt_error *create(enum gt_snapshot_kind kind, const char *key, const char *parent)
 {
 	gt_auto(gt_snapdb_entry) p = { 0 }, e = { 0 };
-	struct gt_snapdb_create c = { .kind = kind, .key = key, .parent = parent,
-				      .place = place_nothing };
+	struct gt_snapdb_create c = {
+		.kind = kind, .key = key, .parent = parent, .place = place_nothing
+	};
 
 	if (*parent)
 		GT_TRY(gt_snapdb_get_parent(db, parent, &p));
@@ -233,8 +234,9 @@ START_TEST(test_place)
 {
 	gt_auto(gt_snapdb_entry) e = { 0 };
 	struct placing p = { .fail = true };
-	struct gt_snapdb_create c = { .kind = GT_SNAPSHOT_ACTIVE, .key = "k",
-				      .place = place_some, .arg = &p };
+	struct gt_snapdb_create c = {
+		.kind = GT_SNAPSHOT_ACTIVE, .key = "k", .place = place_some, .arg = &p
+	};
 
 	fails(gt_snapdb_create(db, &c, &e), GT_UNKNOWN, "no place");
 	fails(gt_snapdb_stat(db, "k", &e), GT_NOT_FOUND, "k");
@@ -245,8 +247,11 @@ START_TEST(test_place)
 	ck_assert_uint_eq(e.id, 5);
 	/* A parent that was removed and made again is another one. */
 	layer("parent", "");
-	c = (struct gt_snapdb_create){ .kind = GT_SNAPSHOT_VIEW, .key = "v", .parent = "parent",
-				       .parent_id = 5, .place = place_nothing };
+	c = (struct gt_snapdb_create){ .kind = GT_SNAPSHOT_VIEW,
+				       .key = "v",
+				       .parent = "parent",
+				       .parent_id = 5,
+				       .place = place_nothing };
 	fails(gt_snapdb_create(db, &c, &e), GT_ABORTED, "replaced");
 }
 END_TEST

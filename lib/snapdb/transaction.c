@@ -119,7 +119,10 @@ static struct gt_error *begin(struct gt_snapdb *db, unsigned flags, struct snapd
 	}
 }
 
-/* Whether as much is free within the file: values of database 0 are lists of pages behind their number. */
+/*
+ * Whether as much is free within the file: values of database 0 are lists of pages behind their
+ * number.
+ */
 static bool has_free_pages(struct gt_snapdb *db, unsigned page_size)
 {
 	MDB_val k, v;
@@ -210,8 +213,8 @@ static struct gt_error *check_version(struct snapdb_txn *t, void *arg)
 	GT_TRY(snapdb_error(mdb_dbi_open(t->txn, NULL, 0, &t->db->dbi), "open"));
 	gt_buf_addc(&key, 'v');
 	GT_TRY(snapdb_get(t, &key, &v, arg));
-	if (*(bool *)arg && (v.mv_size != strlen(RECORDS_VERSION) ||
-			     memcmp(v.mv_data, RECORDS_VERSION, v.mv_size)))
+	if (*(bool *)arg &&
+	    (v.mv_size != strlen(RECORDS_VERSION) || memcmp(v.mv_data, RECORDS_VERSION, v.mv_size)))
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "the snapshot records have version %.*s, not " RECORDS_VERSION,
 				    (int)(v.mv_size < 20 ? v.mv_size : 20), (char *)v.mv_data);

@@ -13,7 +13,7 @@
 struct gt_snapdb {
 	MDB_env *env;
 	MDB_dbi dbi;
-	bool synced; /* full durability */
+	bool synced;	      /* full durability */
 	pthread_rwlock_t map; /* shared: a transaction is open; exclusive: the map is replaced */
 };
 
@@ -24,8 +24,8 @@ struct snapdb_txn {
 };
 
 enum snapdb_write {
-	SNAPDB_DURABLE, /* on disk when it answers (full durability) */
-	SNAPDB_LAZY, /* a power cut may undo it; what comes later makes it durable */
+	SNAPDB_DURABLE,	   /* on disk when it answers (full durability) */
+	SNAPDB_LAZY,	   /* a power cut may undo it; what comes later makes it durable */
 	SNAPDB_SHRINK = 2, /* flag: may use the room that is kept for removals */
 };
 
@@ -36,7 +36,10 @@ GT_MUST_USE struct gt_error *snapdb_write(struct gt_snapdb *db, unsigned how, sn
 					  void *arg);
 GT_MUST_USE struct gt_error *snapdb_read(struct gt_snapdb *db, snapdb_fn *fn, void *arg);
 
-/* '*found' false: there is no such key. '*value' lives until the transaction's next change or end. */
+/*
+ * '*found' false: there is no such key. '*value' lives until the transaction's next change or
+ * end.
+ */
 GT_MUST_USE struct gt_error *snapdb_get(struct snapdb_txn *t, const struct gt_buf *key,
 					MDB_val *value, bool *found);
 GT_MUST_USE struct gt_error *snapdb_put(struct snapdb_txn *t, const struct gt_buf *key,

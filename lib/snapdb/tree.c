@@ -34,9 +34,9 @@ static struct gt_error *visit(struct walk *w, const struct dirent *ent, struct l
 
 	if (!w->v->no_stat || ent->d_type == DT_UNKNOWN) {
 		if (fstatat(w->fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return errno == ENOENT ? NULL
-					       : gt_error_errno(GT_UNKNOWN, errno, "stat %s",
-								ent->d_name);
+			return errno == ENOENT
+				       ? NULL
+				       : gt_error_errno(GT_UNKNOWN, errno, "stat %s", ent->d_name);
 		have = true;
 	}
 	if (have ? S_ISDIR(st.st_mode) : ent->d_type == DT_DIR) {
@@ -93,7 +93,8 @@ static struct gt_error *descend(struct walk *w, const char *name)
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
 			       ? NULL
-			       : gt_error_errno(gt_file_class(errno), errno, "open folder %s", name);
+			       : gt_error_errno(gt_file_class(errno), errno, "open folder %s",
+						name);
 	if (fstat(fd, &st) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "stat %s", name);
 	if (st.st_dev != w->dev)

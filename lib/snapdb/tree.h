@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walking a file tree that somebody else filled: never through a link, never onto another file system,
- * to any depth with two descriptors and no recursion.
+ * Walking a file tree that somebody else filled: never through a link, never onto another file
+ * system, to any depth with two descriptors and no recursion.
  */
 #ifndef GANTRY_LIB_SNAPDB_TREE_H
 #define GANTRY_LIB_SNAPDB_TREE_H
@@ -23,8 +23,8 @@ struct gt_tree_visitor {
 };
 
 /*
- * Visits all below the folder 'fd', but not itself. What vanishes meanwhile is left out; ABORTED if a
- * folder is moved elsewhere while the walk is in it. A visitor's error ends it.
+ * Visits all below the folder 'fd', but not itself. What vanishes meanwhile is left out; ABORTED
+ * if a folder is moved elsewhere while the walk is in it. A visitor's error ends it.
  */
 GT_MUST_USE struct gt_error *gt_tree_walk(int fd, const struct gt_tree_visitor *v, void *arg);
 
@@ -33,8 +33,8 @@ GT_MUST_USE struct gt_error *gt_tree_usage(int fd, const struct gt_call *call,
 					   struct gt_usage *out);
 
 /*
- * Deletes the tree 'name' in 'dirfd'; fine if it is not there. DEADLINE_EXCEEDED once gt_now() is past
- * 'deadline' (0: none), with the tree partly gone.
+ * Deletes the tree 'name' in 'dirfd'; fine if it is not there. DEADLINE_EXCEEDED once gt_now() is
+ * past 'deadline' (0: none), with the tree partly gone.
  */
 GT_MUST_USE struct gt_error *gt_tree_delete(int dirfd, const char *name, int64_t deadline);
 

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 
-/* Inode numbers seen so far that have more than one name: an open hash table; 0 is an empty slot. */
+/*
+ * Inode numbers seen so far that have more than one name: an open hash table; 0 is an empty slot.
+ */
 struct seen {
 	ino_t *slots;
 	size_t n, size; /* size: a power of two, or 0 */

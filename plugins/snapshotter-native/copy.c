@@ -31,7 +31,10 @@ static struct gt_error *copy_error(const char *what, const char *name)
 
 static struct gt_error *copy_xattrs(struct copy *c, int from, const char *name)
 {
-	/* No call takes a descriptor of a link or device, or one and a name; this ends in 'name' itself. */
+	/*
+	 * No call takes a descriptor of a link or device, or one and a name; this ends in 'name'
+	 * itself.
+	 */
 	gt_autofree char *in = gt_strf("/proc/self/fd/%d/%s", from, name);
 	gt_autofree char *out = gt_strf("/proc/self/fd/%d/%s", c->to, name);
 	ssize_t len = llistxattr(in, c->list, XATTR_MAX);
@@ -63,7 +66,10 @@ static struct gt_error *copy_times(int to, const char *name, const struct stat *
 	return NULL;
 }
 
-/* Owner first: it takes away set-id bits and capabilities. Times come last, and for folders later. */
+/*
+ * Owner first: it takes away set-id bits and capabilities. Times come last, and for folders
+ * later.
+ */
 static struct gt_error *copy_attributes(struct copy *c, int from, const char *name,
 					const struct stat *st)
 {

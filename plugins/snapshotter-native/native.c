@@ -96,8 +96,12 @@ static struct gt_error *create(struct native *n, struct gt_call *call, enum gt_s
 {
 	gt_auto(gt_snapdb_entry) p = { 0 }, made = { 0 }, other = { 0 };
 	struct gt_folder d = { 0 };
-	struct gt_snapdb_create c = { .kind = kind, .key = key, .parent = parent, .labels = labels,
-				      .place = gt_folder_place, .arg = &d };
+	struct gt_snapdb_create c = { .kind = kind,
+				      .key = key,
+				      .parent = parent,
+				      .labels = labels,
+				      .place = gt_folder_place,
+				      .arg = &d };
 	bool has_parent = parent && *parent;
 	struct gt_error *e;
 

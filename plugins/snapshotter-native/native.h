@@ -9,10 +9,10 @@ struct native_config {
 };
 
 /*
- * Copies what is in the folder 'from', and its own attributes, into the empty folder 'to': contents
- * (shared with the original where the file system can do that), holes, owners, modes, times, extended
- * attributes, links of both kinds, devices. 'links' is an empty folder of the same file system for the
- * time of the copy; what is in it then is garbage.
+ * Copies what is in the folder 'from', and its own attributes, into the empty folder 'to':
+ * contents (shared with the original where the file system can do that), holes, owners, modes,
+ * times, extended attributes, links of both kinds, devices. 'links' is an empty folder of the
+ * same file system for the time of the copy; what is in it then is garbage.
  */
 GT_MUST_USE struct gt_error *native_copy(int from, int to, int links, const struct gt_call *call);
 

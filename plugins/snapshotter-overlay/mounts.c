@@ -34,8 +34,8 @@ static struct gt_error *mapped_root(const char *label, const char *value, uint32
 		    sscanf(part, "%" SCNu64 ":%" SCNu64 ":%" SCNu64 "%n", &inside, &outside, &size,
 			   &end) != 3 ||
 		    part[end] || inside > UINT32_MAX || outside >= UINT32_MAX || size > UINT32_MAX)
-			return gt_error_new(GT_INVALID_ARGUMENT, "label %s: %s is no mapping", label,
-					    part);
+			return gt_error_new(GT_INVALID_ARGUMENT, "label %s: %s is no mapping",
+					    label, part);
 		if (inside == 0 && size > 0) {
 			*out = outside;
 			return NULL;
@@ -99,9 +99,10 @@ struct gt_error *overlay_fill(struct overlay *o, int folder, enum gt_snapshot_ki
 }
 
 /*
- * The names of an active snapshot's folders are not synced when it is made: that would be one more
- * flush of the disk for each container, for something that nothing has been promised about yet. After
- * a power cut the record may be there alone. Then they are made again, as empty as they were.
+ * The names of an active snapshot's folders are not synced when it is made: that would be one
+ * more flush of the disk for each container, for something that nothing has been promised about
+ * yet. After a power cut the record may be there alone. Then they are made again, as empty as
+ * they were.
  */
 static struct gt_error *restore(struct overlay *o, const struct gt_snapdb_entry *e)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the conformance suite cannot know: the mounts' exact words, the options, the layout on disk. */
+/*
+ * What the conformance suite cannot know: the mounts' exact words, the options, the layout on
+ * disk.
+ */
 #include <config.h>
 
 #include "overlay.h"
@@ -170,9 +173,9 @@ END_TEST
 START_TEST(test_owner)
 {
 	gt_auto(gt_labels) labels = { 0 }, wrong = { 0 };
-	static const char *const bad[] = { "1:1000:5", "0:1000", "0:-1:5", "0:1000:5x", "",
-					   "0:4294967295:1", "0:1000:0", "a:b:c",
-					   "99999999999999999999:1:1" };
+	static const char *const bad[] = { "1:1000:5",	"0:1000", "0:-1:5",
+					   "0:1000:5x", "",	  "0:4294967295:1",
+					   "0:1000:0",	"a:b:c",  "99999999999999999999:1:1" };
 	gt_auto(gt_mounts) m = { 0 };
 	uid_t uid = 0;
 
@@ -282,7 +285,10 @@ START_TEST(test_overlay_on_overlay)
 }
 END_TEST
 
-/* The first open asks the kernel; the next ones believe it, until a reboot empties the state folder. */
+/*
+ * The first open asks the kernel; the next ones believe it, until a reboot empties the state
+ * folder.
+ */
 START_TEST(test_probe_is_kept)
 {
 	gt_autofree char *marker = gt_strf("%s/overlay-works", init.state);

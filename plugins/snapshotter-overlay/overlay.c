@@ -11,10 +11,10 @@
 #define LABEL_UPPERDIR "containerd.io/snapshot/overlay.upperdir"
 
 /*
- * How long a removal may spend on files. containerd leaves all of them to Cleanup, which a daemon's
- * garbage collector calls; a ctr without a daemon has nobody who would. So the few files that a
- * container mostly leaves are deleted at once, and of a large tree as much as fits in the time; what
- * is left, later removals go on with, and cleanup.
+ * How long a removal may spend on files. containerd leaves all of them to Cleanup, which a
+ * daemon's garbage collector calls; a ctr without a daemon has nobody who would. So the few files
+ * that a container mostly leaves are deleted at once, and of a large tree as much as fits in the
+ * time; what is left, later removals go on with, and cleanup.
  */
 #define REMOVE_PATIENCE_NS INT64_C(250000000)
 
@@ -78,8 +78,12 @@ static struct gt_error *create(struct overlay *o, enum gt_snapshot_kind kind, co
 {
 	gt_auto(gt_snapdb_entry) p = { 0 }, made = { 0 };
 	struct gt_folder d = { 0 };
-	struct gt_snapdb_create c = { .kind = kind, .key = key, .parent = parent, .labels = labels,
-				      .place = gt_folder_place, .arg = &d };
+	struct gt_snapdb_create c = { .kind = kind,
+				      .key = key,
+				      .parent = parent,
+				      .labels = labels,
+				      .place = gt_folder_place,
+				      .arg = &d };
 	bool has_parent = parent && *parent;
 	struct gt_error *e;
 
@@ -148,8 +152,7 @@ struct gt_error *overlay_remove(struct gt_snapshotter *s, struct gt_call *call, 
 	struct overlay *o = overlay_of(s);
 
 	(void)call;
-	return gt_snapstore_remove(&o->store, key,
-				   o->config->sync_remove ? 0 : REMOVE_PATIENCE_NS);
+	return gt_snapstore_remove(&o->store, key, o->config->sync_remove ? 0 : REMOVE_PATIENCE_NS);
 }
 
 struct walk {

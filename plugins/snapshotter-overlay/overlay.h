@@ -33,8 +33,7 @@ static inline struct overlay *overlay_of(struct gt_snapshotter *s)
 GT_MUST_USE struct gt_error *overlay_probe(struct overlay *o, const struct gt_init *init);
 
 /* Makes `fs` and, of an active snapshot, `work` in its folder, where they are missing. */
-GT_MUST_USE struct gt_error *overlay_fill(struct overlay *o, int folder,
-					  enum gt_snapshot_kind kind,
+GT_MUST_USE struct gt_error *overlay_fill(struct overlay *o, int folder, enum gt_snapshot_kind kind,
 					  const struct gt_labels *labels,
 					  const struct gt_snapdb_entry *parent);
 

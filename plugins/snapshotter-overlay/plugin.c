@@ -9,9 +9,10 @@ static const struct gt_option overlay_options[] = {
 	GT_OPT_BOOL(struct overlay_config, upperdir_label, "false",
 		    "Show the path of a snapshot's own files as label "
 		    "containerd.io/snapshot/overlay.upperdir."),
-	GT_OPT_BOOL(struct overlay_config, sync_remove, "false",
-		    "Delete all of a snapshot's files before its removal answers, however long that "
-		    "takes."),
+	GT_OPT_BOOL(
+		struct overlay_config, sync_remove, "false",
+		"Delete all of a snapshot's files before its removal answers, however long that "
+		"takes."),
 	GT_OPT_LIST(struct overlay_config, mount_options, "[]",
 		    "Options that every overlay mount gets first."),
 	{ 0 }
@@ -39,7 +40,8 @@ GT_PLUGIN(snapshotter_overlay) = {
 	GT_PLUGIN_HEADER,
 	.kind = GT_SNAPSHOTTER,
 	.id = "overlayfs",
-	.doc = "Keeps each snapshot's own files in a directory and mounts the chain with overlayfs.",
+	.doc = "Keeps each snapshot's own files in a directory and mounts the chain with "
+	       "overlayfs.",
 	.options = overlay_options,
 	.config_size = sizeof(struct overlay_config),
 	.ops.snapshotter = &overlay_ops,

@@ -60,16 +60,17 @@ static struct gt_error *check_entry_types(int fd)
 static int set_folder(int fs, const char *key, const char *separator, int fd, const char *a,
 		      const char *b)
 {
-	gt_autofree char *value = b ? gt_strf("/proc/self/fd/%d/%s%s/proc/self/fd/%d/%s", fd, a,
-					      separator, fd, b)
-				    : gt_strf("/proc/self/fd/%d/%s", fd, a);
+	gt_autofree char *value =
+		b ? gt_strf("/proc/self/fd/%d/%s%s/proc/self/fd/%d/%s", fd, a, separator, fd, b)
+		  : gt_strf("/proc/self/fd/%d/%s", fd, a);
 
 	return fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0);
 }
 
 /*
- * Makes an overlay that nothing ever sees: it is mounted nowhere and ends with its descriptor, so that
- * a crash in here leaves no mount behind. A kernel without these calls (before 5.2) is asked nothing.
+ * Makes an overlay that nothing ever sees: it is mounted nowhere and ends with its descriptor, so
+ * that a crash in here leaves no mount behind. A kernel without these calls (before 5.2) is asked
+ * nothing.
  */
 static struct gt_error *try_overlay(int folder, bool userxattr)
 {
