@@ -5,12 +5,14 @@
 
 #include <gantry/buf.h>
 #include <gantry/file.h>
+#include <gantry/log.h>
 
 #include <snapdb/store.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A copy of a whole root file system is no matter of a moment: see the overlay's for the idea. */
 #define REMOVE_PATIENCE_NS INT64_C(1000000000)
@@ -142,16 +144,48 @@ struct gt_error *native_view(struct gt_snapshotter *s, struct gt_call *call, con
 	return create(native_of(s), call, GT_SNAPSHOT_VIEW, key, parent, labels, out);
 }
 
+/*
+ * A power cut may bring back the record of an active snapshot that was removed (see snapdb.h), but
+ * not its directory: it gets the tree that it began with.
+ */
+static struct gt_error *restore(struct native *n, struct gt_call *call,
+				const struct gt_snapdb_entry *e)
+{
+	gt_autofree char *path = gt_snapstore_path(&n->store, e->id, "");
+	struct gt_folder d = { 0 };
+	struct gt_error *error = NULL;
+	bool taken = false;
+
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return NULL;
+	gt_log_warn("snapshot %s has lost its directory: making it again", e->info.key);
+	GT_TRY(gt_folder_new(&n->store.folders, 0755, &d));
+	d.synced = n->store.synced;
+	if (e->n_parents && e->info.kind == GT_SNAPSHOT_ACTIVE) {
+		const struct gt_snapdb_entry parent = { .id = e->parents[0],
+							.info.key = e->info.parent };
+
+		error = fill(n, call, &parent, &d);
+	}
+	if (!error)
+		error = gt_folder_place(&d, e->id, &taken);
+	if (error || taken) /* taken: somebody else has just done it */
+		gt_folder_drop(&d);
+	else
+		gt_folder_keep(&d);
+	return error;
+}
+
 struct gt_error *native_mounts(struct gt_snapshotter *s, struct gt_call *call, const char *key,
 			       struct gt_mounts *out)
 {
 	struct native *n = native_of(s);
 	gt_auto(gt_snapdb_entry) e = { 0 };
 
-	(void)call;
 	GT_TRY(gt_snapdb_get(n->store.db, key, &e));
 	if (e.info.kind == GT_SNAPSHOT_COMMITTED)
 		return gt_error_new(GT_FAILED_PRECONDITION, "snapshot %s is committed", key);
+	GT_TRY(restore(n, call, &e));
 	return mounts_of(n, &e, out);
 }
 
