@@ -47,6 +47,61 @@ like "$err" "^ctr: " "import of a truncated archive: a clear error"
 try ctr -n short content ls -q
 is "$out" "" "import of a truncated archive leaves nothing"
 
+# An import that is interrupted, and one that is killed.
+head -c 60000000 /dev/urandom >"$work/random"
+python3 - "$work/random" "$work/large.tar" <<'EOF'
+import hashlib, io, json, sys, tarfile
+layer = io.BytesIO()
+with tarfile.open(fileobj=layer, mode="w") as t:
+    t.add(sys.argv[1], arcname="file")
+def blob(data, kind, **more):
+    digest = hashlib.sha256(data).hexdigest()
+    blobs[digest] = data
+    return dict(more, mediaType="application/vnd.oci.image." + kind, digest="sha256:" + digest, size=len(data))
+blobs = {}
+layer = blob(layer.getvalue(), "layer.v1.tar")
+config = blob(json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode(), "config.v1+json")
+manifest = blob(json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode(), "manifest.v1+json", annotations={"io.containerd.image.name": "example.com/large:1"})
+with tarfile.open(sys.argv[2], "w") as t:
+    def add(name, data):
+        i = tarfile.TarInfo(name)
+        i.size = len(data)
+        t.addfile(i, io.BytesIO(data))
+    add("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+    add("index.json", json.dumps({"schemaVersion": 2, "manifests": [manifest]}).encode())
+    for digest, data in blobs.items():
+        add("blobs/sha256/" + digest, data)
+EOF
+# Feeds half of it and waits, so that the signal comes in the middle.
+interrupted() { # SIGNAL
+	mkfifo "$work/feed"
+	"$ctr_program" -n large images import - <"$work/feed" >"$work/out" 2>"$work/err" &
+	local pid=$! status
+	exec 7>"$work/feed"
+	head -c 30000000 "$work/large.tar" >&7
+	kill "-$1" "$pid"
+	{ wait "$pid"; } 2>/dev/null
+	status=$?
+	exec 7>&-
+	rm "$work/feed"
+	return "$status"
+}
+disk() { du -s --block-size=1M "$work/root" | cut -f1; }
+before=$(disk)
+interrupted TERM
+is "$?" 143 "an interrupted import"
+like "$(cat "$work/err")" "^ctr: .*context canceled$" "an interrupted import says so"
+is "$("$ctr_program" -n large images ls -q)$("$ctr_program" -n large content ls -q)$("$ctr_program" -n large content active | tail -n +2)$("$ctr_program" -n large leases ls -q)" "" "an interrupted import leaves nothing"
+[ "$(disk)" -le $((before + 1)) ] && pass "nor on the disk" || fail "nor on the disk" "$before MB before, $(disk) MB now"
+interrupted KILL
+is "$?" 137 "a killed import"
+is "$("$ctr_program" -n large images ls -q)" "" "a killed import has made no image"
+try ctr -n large images import "$work/large.tar"
+is "$status" 0 "after it the import goes through"
+rm "$work/random"
+try ctr -n large images rm --sync example.com/large:1
+is "$status" 0 "and the image can be removed"
+
 # --- names ---------------------------------------------------------------------
 try ctr images tag busybox short-name
 is "$status/$out" "0/short-name" "tag, by a short name"
@@ -111,6 +166,8 @@ is "$status" 1 "snapshots rm of one with children"
 like "$err" "^ctr: failed to remove \"$top\": .*: failed precondition$" "snapshots rm: why not"
 try ctr snapshots rm v done
 is "$status" 0 "snapshots rm"
+try ctr -n other snapshots info "$top"
+is "$status/$err" "1/ctr: snapshot $top: not found (found in namespace \"default\")" "a snapshot of another namespace"
 try ctr snapshots info
 is "$status" 0 "snapshots info without a key: help"
 try ctr snapshots usage -b "$top"
@@ -163,7 +220,7 @@ if command -v containerd >/dev/null && start_containerd; then
 	for line in "images ls" "images ls -q" "images check" "snapshots ls" "snapshots tree" "ns ls" \
 		"containers ls" "tasks ls" "content ls -q"; do
 		read -ra words <<<"$line"
-		ours=$("$ctr_program" "${words[@]}" 2>&1 | plain | grep -v '^short ')
+		ours=$("$ctr_program" "${words[@]}" 2>&1 | plain | grep -vE '^(short|large) ')
 		theirs=$(their_ctr "${words[@]}" 2>&1 | plain)
 		case $line in # what this script has ingested
 		"content ls -q") ours=$(grep -v "$hello" <<<"$ours") ;;

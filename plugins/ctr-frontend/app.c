@@ -121,7 +121,11 @@ void ctr_error_text(const struct gt_error *e, struct gt_buf *out)
 	enum gt_class cls = gt_error_class(e);
 
 	gt_buf_adds(out, gt_error_text(e));
-	if (cls != GT_UNKNOWN && !has_words(gt_error_text(e), gt_class_text(cls)))
+	/* What an OCI runtime said has come through a service in containerd, which adds the word. */
+	if (cls == GT_UNKNOWN && strstr(out->s, "OCI runtime ") &&
+	    !has_words(out->s, gt_class_text(cls)))
+		gt_buf_addf(out, ": %s", gt_class_text(cls));
+	else if (cls != GT_UNKNOWN && !has_words(gt_error_text(e), gt_class_text(cls)))
 		gt_buf_addf(out, ": %s", gt_class_text(cls));
 }
 

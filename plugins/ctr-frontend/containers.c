@@ -119,11 +119,12 @@ static struct gt_error *run_info(struct ctr *c)
 	return NULL;
 }
 
-static struct gt_error *container_exists(struct gt_services *s, struct gt_call *call,
-					 const char *id)
+static struct gt_error *container_exists(struct ctr *c, struct gt_services *s,
+					 struct gt_call *call, const char *id)
 {
 	gt_auto(gt_container) record = { 0 };
 
+	(void)c;
 	return gt_containers_get(s, call, id, &record);
 }
 
@@ -142,6 +143,9 @@ static struct gt_error *run_delete(struct ctr *c)
 							 ctr_bool(c, "keep-snapshot"));
 
 		e = ctr_hint_namespaces(c, s, e, id, container_exists);
+		/* containerd's is no error of a class */
+		if (gt_error_class(e) == GT_FAILED_PRECONDITION)
+			e = gt_error_reclass(e, GT_UNKNOWN);
 		ctr_keep_error(c, &kept, e, "failed to delete container \"%s\"", id);
 	}
 	return kept;

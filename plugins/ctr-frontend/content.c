@@ -46,7 +46,7 @@ static struct gt_error *run_list(struct ctr *c)
 	struct gt_services *s;
 
 	GT_TRY(ctr_services(c, &s));
-	l.table = table = ctr_table_new(c, list_columns, 1, 1, CTR_TABS | CTR_OPEN);
+	l.table = table = ctr_table_new(c, list_columns, 1, 1, CTR_TABS | CTR_OPEN | CTR_OPEN_TITLE);
 	GT_TRY(gt_blobs_list(s, &c->call, &c->level->args, add_blob, &l));
 	if (!ctr_bool(c, "quiet"))
 		ctr_table_print(gt_steal(&table), true);

@@ -126,6 +126,14 @@ static struct gt_error *read_labels(struct ctr *c, struct gt_container_options *
 	return NULL;
 }
 
+static struct gt_error *check_caps(const struct gt_strv *caps)
+{
+	for (size_t i = 0; i < caps->n; i++)
+		if (strncmp(caps->v[i], "CAP_", 4))
+			return ctr_usage_error("capabilities must be specified with 'CAP_' prefix");
+	return NULL;
+}
+
 static struct gt_error *read_namespaces(struct ctr *c, struct ctr_creation *out)
 {
 	const struct gt_strv *given = ctr_list(c, "with-ns");
@@ -241,6 +249,8 @@ struct gt_error *ctr_creation_read(struct ctr *c, struct gt_services *s, struct 
 	    strcmp(runtime, "io.containerd.runc.v2") && strcmp(runtime, "io.containerd.gantry.v1"))
 		return ctr_usage_error("specifying runc-binary and runc-systemd-cgroup is only supported "
 				       "for \"io.containerd.runc.v2\" runtime");
+	GT_TRY(check_caps(&o->cap_add));
+	GT_TRY(check_caps(&o->cap_drop));
 	GT_TRY(read_labels(c, o));
 	GT_TRY(read_namespaces(c, out));
 	GT_TRY(read_files(c, out));

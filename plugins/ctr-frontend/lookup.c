@@ -25,7 +25,7 @@ static struct gt_error *add_namespace(void *arg, const char *name, const struct 
 
 struct gt_error *ctr_hint_namespaces(struct ctr *c, struct gt_services *s, struct gt_error *e,
 				     const char *name,
-				     struct gt_error *(*exists)(struct gt_services *s,
+				     struct gt_error *(*exists)(struct ctr *c, struct gt_services *s,
 								struct gt_call *call,
 								const char *name))
 {
@@ -43,7 +43,7 @@ struct gt_error *ctr_hint_namespaces(struct ctr *c, struct gt_services *s, struc
 		if (c->call.ns && !strcmp(all.v[i], c->call.ns))
 			continue;
 		call.ns = all.v[i];
-		miss = exists(s, &call, name);
+		miss = exists(c, s, &call, name);
 		if (!miss)
 			gt_buf_addf(&hint, "%s\"%s\"", n++ ? ", " : "", all.v[i]);
 		gt_error_free(miss);
@@ -75,10 +75,12 @@ static struct gt_error *get_image(struct gt_services *s, struct gt_call *call, c
 	return e;
 }
 
-static struct gt_error *image_exists(struct gt_services *s, struct gt_call *call, const char *name)
+static struct gt_error *image_exists(struct ctr *c, struct gt_services *s, struct gt_call *call,
+				     const char *name)
 {
 	struct gt_image found = { 0 };
 
+	(void)c;
 	GT_TRY(get_image(s, call, name, &found));
 	gt_image_done(&found);
 	return NULL;
@@ -90,11 +92,12 @@ struct gt_error *ctr_find_image(struct ctr *c, struct gt_services *s, const char
 	return ctr_hint_namespaces(c, s, get_image(s, &c->call, name, out), name, image_exists);
 }
 
-static struct gt_error *container_exists(struct gt_services *s, struct gt_call *call,
-					 const char *id)
+static struct gt_error *container_exists(struct ctr *c, struct gt_services *s,
+					 struct gt_call *call, const char *id)
 {
 	struct gt_container found = { 0 };
 
+	(void)c;
 	GT_TRY(gt_containers_get(s, call, id, &found));
 	gt_container_done(&found);
 	return NULL;
@@ -120,11 +123,12 @@ struct gt_error *ctr_find_task(struct ctr *c, struct gt_services *s, const char 
 	return e;
 }
 
-static struct gt_error *content_exists(struct gt_services *s, struct gt_call *call,
+static struct gt_error *content_exists(struct ctr *c, struct gt_services *s, struct gt_call *call,
 				       const char *digest)
 {
 	struct gt_blob found = { 0 };
 
+	(void)c;
 	GT_TRY(gt_blobs_info(s, call, digest, &found));
 	gt_blob_done(&found);
 	return NULL;

@@ -27,8 +27,8 @@ GT_MUST_USE struct gt_error *ctr_find_task(struct ctr *c, struct gt_services *s,
  */
 GT_MUST_USE struct gt_error *
 ctr_hint_namespaces(struct ctr *c, struct gt_services *s, struct gt_error *e, const char *name,
-		    struct gt_error *(*exists)(struct gt_services *s, struct gt_call *call,
-					       const char *name));
+		    struct gt_error *(*exists)(struct ctr *c, struct gt_services *s,
+					       struct gt_call *call, const char *name));
 
 /* The same for a digest of the content service. */
 GT_MUST_USE struct gt_error *ctr_hint_content(struct ctr *c, struct gt_services *s,

@@ -165,7 +165,7 @@ static struct gt_error *run_ps(struct ctr *c)
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_task(c, s, ctr_arg(c, 0), &task));
 	GT_TRY(gt_tasks_pids(s, &c->call, ctr_arg(c, 0), &all));
-	table = ctr_table_new(c, ps_columns, 1, 4, CTR_OPEN);
+	table = ctr_table_new(c, ps_columns, 1, 4, CTR_OPEN | CTR_OPEN_TITLE);
 	for (size_t i = 0; i < all.n; i++) {
 		gt_auto(gt_buf) info = GT_BUF_INIT;
 

@@ -77,6 +77,14 @@ static struct gt_error *run_usage(struct ctr *c)
 	return NULL;
 }
 
+static struct gt_error *snapshot_exists(struct ctr *c, struct gt_services *s, struct gt_call *call,
+					const char *key)
+{
+	gt_auto(gt_snapshot_info) i = { 0 };
+
+	return gt_snapshots_stat(s, call, ctr_snapshotter(c), key, &i);
+}
+
 static struct gt_error *run_info(struct ctr *c)
 {
 	gt_auto(gt_snapshot_info) i = { 0 };
@@ -87,7 +95,9 @@ static struct gt_error *run_info(struct ctr *c)
 	if (ctr_n_args(c) != 1)
 		return ctr_show_help(c);
 	GT_TRY(ctr_services(c, &s));
-	GT_TRY(gt_snapshots_stat(s, &c->call, ctr_snapshotter(c), ctr_arg(c, 0), &i));
+	GT_TRY(ctr_hint_namespaces(
+		c, s, gt_snapshots_stat(s, &c->call, ctr_snapshotter(c), ctr_arg(c, 0), &i),
+		ctr_arg(c, 0), snapshot_exists));
 	o = json_pack("{s:s}", "Kind", gt_snapshot_kind_name(i.kind));
 	json_object_set_new(o, "Name", ctr_json_text(i.key));
 	if (i.parent && *i.parent)

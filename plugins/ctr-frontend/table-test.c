@@ -145,7 +145,7 @@ START_TEST(test_tabs)
 	expect_take(print(false, 1, 1, CTR_TABS, true), "REF\t\tSIZE\tLABELS\t\n"
 							"a-long-name\t2.0 KiB\t-\t\n"
 							"\xc3\xa9\t\t-\tk=v\t\n");
-	expect_take(print(false, 1, 1, CTR_TABS | CTR_OPEN, true), "REF\t\tSIZE\tLABELS\n"
+	expect_take(print(false, 1, 1, CTR_TABS | CTR_OPEN | CTR_OPEN_TITLE, true), "REF\t\tSIZE\tLABELS\n"
 								   "a-long-name\t2.0 KiB\t-\n"
 								   "\xc3\xa9\t\t-\tk=v\n");
 }

@@ -165,7 +165,7 @@ static void print_row(const struct ctr_table *t, char *const *cells, const size_
 		const char *cell = cells ? cells[i] : t->columns[i].title;
 
 		fputs(cell, t->out);
-		if (last && (t->bits & CTR_OPEN) && (!header || (t->bits & CTR_TABS)))
+		if (last && (t->bits & (header ? CTR_OPEN_TITLE : CTR_OPEN)))
 			break;
 		pad(t, width(cell), widths[i]);
 	}

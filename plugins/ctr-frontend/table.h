@@ -18,6 +18,7 @@ struct ctr_column {
 enum ctr_table_bits {
 	CTR_TABS = 1, /* padded with TABs to multiples of 8 */
 	CTR_OPEN = 2, /* the last cell of a row is not padded */
+	CTR_OPEN_TITLE = 4, /* .. nor is the last title */
 };
 
 struct ctr_table;

@@ -62,6 +62,7 @@ static struct gt_error *run_kill(struct ctr *c)
 	bool all = ctr_bool(c, "all");
 	gt_auto(gt_container) record = { 0 };
 	gt_auto(gt_task_state) task = { 0 };
+	struct gt_error *bad = NULL;
 	struct gt_services *s;
 	int signal;
 
@@ -69,7 +70,11 @@ static struct gt_error *run_kill(struct ctr *c)
 	if (*exec && all)
 		return ctr_usage_error("specify an exec-id or all; not both");
 	if (*ctr_string(c, "signal"))
-		GT_TRY(gt_signal_parse(ctr_string(c, "signal"), &signal));
+		bad = gt_signal_parse(ctr_string(c, "signal"), &signal);
+	if (bad) {
+		gt_error_free(bad);
+		return ctr_usage_error("invalid signal: %s", ctr_string(c, "signal"));
+	}
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_container(c, s, id, &record));
 	if (!*ctr_string(c, "signal"))
@@ -84,9 +89,13 @@ static struct gt_error *delete_exec(struct ctr *c, struct gt_services *s, const 
 {
 	gt_auto(gt_task_state) task = { 0 };
 	struct gt_exit end = { 0 };
+	struct gt_error *e;
 
 	GT_TRY(ctr_find_task(c, s, id, &task));
-	GT_TRY(gt_task_delete(s, &c->call, id, exec, ctr_bool(c, "force"), &end));
+	e = gt_task_delete(s, &c->call, id, exec, ctr_bool(c, "force"), &end);
+	if (gt_error_class(e) == GT_NOT_FOUND)
+		e = gt_error_wrap(e, "no running process found");
+	GT_TRY(e);
 	c->status = (int)end.status;
 	return NULL;
 }
