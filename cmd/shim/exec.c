@@ -127,7 +127,7 @@ static struct gt_error *exec_started(struct exec *x)
 		GT_TRY(gt_error_wrap(console_receive(&x->console, &master), "receive the console"));
 		GT_TRY(io_console_take(&p->io, master));
 	}
-	return NULL;
+	return io_stdin_begin(&p->io);
 }
 
 static void exec_done(struct run *r, struct gt_error *e)

@@ -38,7 +38,7 @@ void io_init(struct io *io, struct shim *shim)
 		.out = { { .to = -1, .hold_read = -1, .hold_write = -1 },
 			 { .to = -1, .hold_read = -1, .hold_write = -1 } },
 		.in_hold = -1,
-		.in_from = -1,
+		.in_to = -1,
 		.master = -1,
 	};
 }
@@ -51,25 +51,34 @@ static int reopen(int fd, int flags)
 	return open(path, flags | O_CLOEXEC | O_NOCTTY);
 }
 
-static struct gt_error *stdin_open(struct io *io, const char *path)
+static void pipe_give(const int fds[2], const struct io_spec *spec)
+{
+	if ((spec->uid || spec->gid) && (fchown(fds[0], spec->uid, spec->gid) < 0 ||
+					 fchown(fds[1], spec->uid, spec->gid) < 0))
+		gt_log_warn("a pipe cannot be given to %u:%u: %s", spec->uid, spec->gid,
+			    strerror(errno));
+}
+
+static struct gt_error *stdin_open(struct io *io, const struct io_spec *spec)
 {
 	struct stat st;
-	int fd;
+	int fds[2];
 
-	if (!*path)
+	if (!*spec->in)
 		return NULL;
-	io->in_hold = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (io->in_hold < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "open stdin %s", path);
-	if (fstat(io->in_hold, &st) < 0 || !S_ISFIFO(st.st_mode))
-		return gt_error_new(GT_INVALID_ARGUMENT, "stdin %s is no FIFO", path);
-	fd = reopen(io->in_hold, O_RDONLY | (io->terminal ? O_NONBLOCK : 0));
-	if (fd < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "open stdin %s", path);
-	if (io->terminal)
-		io->in_from = fd;
-	else
-		io->child[0] = fd;
+	if (stat(spec->in, &st) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "open stdin %s", spec->in);
+	if (!S_ISFIFO(st.st_mode))
+		return gt_error_new(GT_INVALID_ARGUMENT, "stdin %s is no FIFO", spec->in);
+	io->in_path = gt_xstrdup(spec->in);
+	if (spec->terminal)
+		return NULL;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "make a pipe");
+	io->child[0] = fds[0];
+	io->in_to = fds[1];
+	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	pipe_give(fds, spec);
 	return NULL;
 }
 
@@ -88,10 +97,7 @@ static struct gt_error *output_carry_take(struct io *io, size_t i, int to,
 		return e;
 	}
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	if ((spec->uid || spec->gid) && (fchown(fds[0], spec->uid, spec->gid) < 0 ||
-					 fchown(fds[1], spec->uid, spec->gid) < 0))
-		gt_log_warn("a pipe cannot be given to %u:%u: %s", spec->uid, spec->gid,
-			    strerror(errno));
+	pipe_give(fds, spec);
 	io->child[1 + i] = fds[1];
 	return stream_start_take(&io->out[i].stream, io->shim->loop, fds[0], to, output_ended, io);
 }
@@ -253,7 +259,7 @@ void io_open(struct io *io, const struct io_spec *spec, void (*ready)(void *, st
 	io->terminal = spec->terminal;
 	io->ready = ready;
 	io->ready_arg = arg;
-	e = stdin_open(io, spec->in);
+	e = stdin_open(io, spec);
 	if (!e)
 		e = outputs_open(io, spec);
 	if (e || !io->logger)
@@ -333,14 +339,31 @@ struct gt_error *io_console_take(struct io *io, int master)
 	fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "duplicate the console");
-	GT_TRY(stream_start_take(&io->out[0].stream, io->shim->loop, fd,
-				 gt_steal_fd(&io->out[0].to), output_ended, io));
-	if (io->in_from < 0)
+	return stream_start_take(&io->out[0].stream, io->shim->loop, fd,
+				 gt_steal_fd(&io->out[0].to), output_ended, io);
+}
+
+struct gt_error *io_stdin_begin(struct io *io)
+{
+	gt_autofree char *path = gt_steal(&io->in_path);
+	int from;
+
+	if (!path)
 		return NULL;
-	fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "duplicate the console");
-	return stream_start_take(&io->in, io->shim->loop, gt_steal_fd(&io->in_from), fd, input_ended,
+	if (io->terminal) {
+		io->in_to = fcntl(io->master, F_DUPFD_CLOEXEC, 0);
+		if (io->in_to < 0)
+			return gt_error_errno(GT_UNKNOWN, errno, "duplicate the console");
+	}
+	if (!io->in_closed) {
+		io->in_hold = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		if (io->in_hold < 0)
+			return gt_error_errno(GT_UNKNOWN, errno, "open stdin %s", path);
+	}
+	from = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (from < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "open stdin %s", path);
+	return stream_start_take(&io->in, io->shim->loop, from, gt_steal_fd(&io->in_to), input_ended,
 				 io);
 }
 
@@ -359,6 +382,7 @@ struct gt_error *io_resize(struct io *io, uint32_t width, uint32_t height)
 
 void io_close_stdin(struct io *io)
 {
+	io->in_closed = true;
 	close_fd(&io->in_hold);
 }
 
@@ -368,7 +392,9 @@ void io_close(struct io *io)
 	io->drained = NULL;
 	io_started(io);
 	close_fd(&io->in_hold);
-	close_fd(&io->in_from);
+	close_fd(&io->in_to);
+	free(io->in_path);
+	io->in_path = NULL;
 	stream_stop(&io->in);
 	for (size_t i = 0; i < 2; i++) {
 		struct io_output *o = &io->out[i];

@@ -32,8 +32,10 @@ struct io {
 	bool terminal;
 	int child[3]; /* for the process; -1: /dev/null */
 	struct io_output out[2];
-	int in_hold; /* a writer on stdin until CloseIO; -1: none */
-	int in_from; /* terminal: stdin, until its stream starts; -1: none */
+	char *in_path; /* stdin's FIFO, until it is opened; NULL: none */
+	int in_hold; /* a writer on it until CloseIO; -1: none */
+	int in_to; /* the pipe that is the process's stdin, until the stream starts; -1: none */
+	bool in_closed; /* CloseIO came before that */
 	struct stream in;
 	int master; /* the terminal, for its size; -1: none */
 	struct logger *logger;
@@ -54,8 +56,13 @@ void io_open(struct io *io, const struct io_spec *spec,
 	     void (*ready)(void *arg, struct gt_error *e), void *arg);
 /* The process has what is its own: closes our copies. */
 void io_started(struct io *io);
-/* Starts the streams of a terminal; takes 'master'. */
+/* Starts the output of a terminal; takes 'master'. */
 GT_MUST_USE struct gt_error *io_console_take(struct io *io, int master);
+/*
+ * Opens stdin, as late as Start: a client whose input ends before its Create has returned would not know
+ * yet that it has to call CloseIO.
+ */
+GT_MUST_USE struct gt_error *io_stdin_begin(struct io *io);
 GT_MUST_USE struct gt_error *io_resize(struct io *io, uint32_t width, uint32_t height);
 void io_close_stdin(struct io *io);
 /*

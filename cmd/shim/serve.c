@@ -6,6 +6,7 @@
 #include "container.h"
 #include "events.h"
 #include "service.h"
+#include "socket.h"
 
 #include "core/log.h"
 
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define SECOND INT64_C(1000000000)
@@ -29,6 +31,7 @@
 struct serve {
 	struct shim shim;
 	struct gt_ttrpc_service services[2];
+	int listening; /* the server's */
 	const char *path; /* of the socket; NULL: somebody else's */
 	bool debug;
 	bool told_to_end; /* by a signal */
@@ -97,6 +100,7 @@ struct gt_error *serve_new_take(const struct shim_args *args, int fd, const char
 
 	s->shim.ns = args->ns;
 	s->shim.id = args->id;
+	s->listening = fd;
 	s->path = path;
 	s->debug = args->debug;
 	e = gt_loop_new(&s->shim.loop);
@@ -149,6 +153,8 @@ static void become_server(const struct serve *s)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
+	/* Who listens is whom a client takes for its peer: not the process that made the socket. */
+	listen(s->listening, SOCKET_BACKLOG);
 	log_open(s->debug);
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);

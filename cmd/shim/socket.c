@@ -19,7 +19,6 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define BACKLOG 128
 #define LOCK_TRIES 2000 /* a millisecond each */
 
 /* Joins and cleans as Go's filepath.Join: no empty part, no ".", ".." takes one away. */
@@ -99,7 +98,7 @@ static struct gt_error *bind_listen(const struct sockaddr_un *addr, int *out)
 		return gt_error_errno(GT_UNKNOWN, errno, "create a socket");
 	/* Before bind: so that it is never open to anybody else. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ||
-	    chmod(addr->sun_path, 0600) < 0 || listen(fd, BACKLOG) < 0)
+	    chmod(addr->sun_path, 0600) < 0 || listen(fd, SOCKET_BACKLOG) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "listen at %s", addr->sun_path);
 	*out = gt_steal_fd(&fd);
 	return NULL;

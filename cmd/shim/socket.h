@@ -6,6 +6,7 @@
 #include <gantry/error.h>
 
 #define SOCKET_DIR_DEFAULT "/run/containerd/s"
+#define SOCKET_BACKLOG 128
 #define SOCKET_DIR_ENV "GANTRY_SHIM_SOCKET_DIR"
 
 /* The path below 'dir'; 'name' is the group or the container. Never NULL. */

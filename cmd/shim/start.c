@@ -72,6 +72,7 @@ static struct gt_error *restored(struct start *s)
 		GT_TRY(console_receive(&s->console, &master));
 		GT_TRY(io_console_take(&p->io, master));
 	}
+	GT_TRY(io_stdin_begin(&p->io));
 	gt_error_free(cgroup_of(p->pid, &p->container->cgroup));
 	return NULL;
 }
@@ -133,6 +134,7 @@ static struct gt_error *start(struct start *s)
 	struct container *c = s->op.process->container;
 	struct gt_strv argv = { 0 };
 
+	GT_TRY(io_stdin_begin(&c->init.io));
 	runtime_argv(&c->runtime, &argv);
 	gt_strv_add(&argv, "start");
 	gt_strv_add(&argv, c->id);
