@@ -52,6 +52,12 @@ def make_layers(kind):
         second.append(("evil", b"", hard))
     elif kind == "layer-through-link":
         second += [("way", b"", link), ("way/../../../gantry-evil", b"evil", {})]
+    elif kind == "left-out":
+        first += [("etc/deep", b"", {"type": tarfile.DIRTYPE, "mode": 0o1777, "uid": 5, "gid": 6}),
+                  ("etc/deep/old", b"old", {}), ("hidden", b"", folder), ("hidden/a", b"a", {})]
+        second = [("etc/deep/new", b"new", {}), ("etc/deep/.wh.old", b"", {}),
+                  ("hidden", b"", folder), ("hidden/.wh..wh..opq", b"", {}),
+                  ("hidden/b", b"b", {})]
     elif kind == "layer-whiteout":
         second.append((".wh...", b"", {}))
     return [layer(*first), layer(*second)]

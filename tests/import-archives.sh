@@ -95,6 +95,39 @@ is "$?$two" 00 "two at once"
 is "$(ctr content ls -q; ctr snapshots ls)" "$reference" "two at once store it once"
 forget
 
+# Layers that are applied at the same time must look as if they had been one after the other: what a layer
+# deletes is gone, and a folder that it leaves out keeps the attributes it has below.
+tree() { # SNAPSHOTTER
+	local top
+	top=$(ctr snapshots --snapshotter "$1" ls | awk 'NR > 1 && NF == 3 { print $1 }')
+	mkdir -p "$work/view"
+	ctr snapshots --snapshotter "$1" view --target "$work/view" view "$top" >"$work/mount.sh"
+	unshare -m --propagation private sh -c '. "$1"; cd "$2" && find . -mindepth 1 -printf "%p %M %U %G %s\n" | sort' \
+		sh "$work/mount.sh" "$work/view" | awk '$2 ~ /^d/ { $5 = "" } { print }'
+	ctr snapshots --snapshotter "$1" rm view
+}
+archive left-out
+ctr images import "$work/left-out.tar" >/dev/null
+is "$(tree overlayfs)" "./etc drwxr-xr-x 0 0 
+./etc/deep drwxrwxrwt 5 6 
+./etc/deep/new -rw-r--r-- 0 0 3
+./etc/one -rw-r--r-- 0 0 10000
+./gone -rw-r--r-- 0 0 1
+./hidden drwxr-xr-x 0 0 
+./hidden/b -rw-r--r-- 0 0 1" "layers at the same time look like layers one after the other"
+overlay=$(tree overlayfs)
+ctr images import --snapshotter native "$work/left-out.tar" >/dev/null
+is "$(tree native)" "$overlay" "and so does another snapshotter's"
+for i in 1 2; do
+	for key in $(ctr snapshots --snapshotter native ls | awk 'NR > 1 { print $1 }'); do
+		ctr snapshots --snapshotter native rm "$key" >/dev/null 2>&1
+	done
+done
+forget
+ctr images import "$work/oci.tar" >/dev/null
+is "$(tree overlayfs | awk '{ print $1 }' | tr '\n' ' ')" "./etc ./etc/one ./etc/two " "what a layer deletes is gone"
+forget
+
 archive nested
 try ctr images import "$work/nested.tar"
 is "$status/$(ctr images ls -q)" "0/docker.io/library/made:1" "an index with a platform that is not here"

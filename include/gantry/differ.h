@@ -43,6 +43,8 @@ struct gt_differ_ops {
 	 * UNIMPLEMENTED for a media type that it does not know; INVALID_ARGUMENT for an archive that
 	 * is broken or reaches outside (the target is then in no defined state, nothing outside it is
 	 * touched); RESOURCE_EXHAUSTED at a limit or a full disk. Does not sync.
+	 * Mounts of a layer alone (see GT_LABEL_ALONE): FAILED_PRECONDITION if it cannot be applied
+	 * without those below it, because it leaves out a folder whose attributes they have.
 	 */
 	struct gt_error *(*apply)(struct gt_differ *d, struct gt_call *call,
 				  const struct gt_descriptor *desc, struct gt_reader *blob,

@@ -19,6 +19,14 @@
 
 #define GT_SNAPSHOT_KEY_MAX 440
 
+/*
+ * Label, of any value, on a prepare without parent: the snapshot will hold a layer that is applied
+ * before those below it are there, and gets its parent at commit. A snapshotter that can_rebase answers
+ * with mounts for a differ alone, in which deletions of what is below can be stored: for overlayfs a
+ * single mount of type "overlay" with upperdir= and no lowerdir=.
+ */
+#define GT_LABEL_ALONE "containerd.io/snapshot/gantry.alone"
+
 struct gt_snapshotter {
 	GT_INSTANCE_MEMBERS(snapshotter)
 };

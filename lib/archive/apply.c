@@ -37,6 +37,7 @@ static struct gt_error *apply_blob(const struct layer_job_options *o, struct lay
 		.root = GT_LAYER_ROOT,
 		.below = below,
 		.n_below = o->below,
+		.alone = o->alone,
 		.opaque = !o->overlay	 ? NULL
 			  : o->userxattr ? "user.overlay.opaque"
 					 : "trusted.overlay.opaque",

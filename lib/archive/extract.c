@@ -35,6 +35,7 @@ void layer_extract_init(struct layer_extract *x, const struct layer_extract_opti
 {
 	*x = (struct layer_extract){ .o = *o, .name = GT_BUF_INIT, .link = GT_BUF_INIT };
 	layer_tree_init(&x->tree, o->root, o->opaque, o->below, o->n_below, &x->seen);
+	x->tree.alone = o->alone;
 	/* Where all that is there comes from us, no default ACL turns modes into others. */
 	x->plain_modes = is_empty(o->root) &&
 			 fgetxattr(o->root, "system.posix_acl_default", NULL, 0) < 0;

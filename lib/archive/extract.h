@@ -13,6 +13,7 @@ struct layer_extract_options {
 	int root;
 	const int *below; /* roots of the layers below, topmost first */
 	size_t n_below;
+	bool alone; /* they are not known: FAILED_PRECONDITION where one of their folders is needed */
 	/*
 	 * What hides a folder's lower entries: "trusted.overlay.opaque" or "user.overlay.opaque" where
 	 * the target is overlayfs' upperdir. NULL: the target is the merged tree, and whiteouts delete.

@@ -91,6 +91,7 @@ static bool parse_option(struct layer_job_options *o, const char *arg)
 		{ "userns", &o->userns, NULL },
 		{ "writeback", &o->writeback, NULL },
 		{ "thread", &o->thread, NULL },
+		{ "alone", &o->alone, NULL },
 		{ "lower", &o->lower, NULL },
 		{ "guided", &o->guided, NULL },
 		{ "below", NULL, &o->below },

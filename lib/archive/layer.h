@@ -12,6 +12,7 @@
 struct layer_job_options {
 	bool raw; /* apply, list: the blob is not compressed */
 	bool overlay, userxattr; /* apply: into overlayfs' upperdir */
+	bool alone; /* apply: what is below is not there yet, and nothing may depend on it */
 	bool userns;
 	bool writeback;
 	bool thread;

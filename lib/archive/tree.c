@@ -277,6 +277,9 @@ static struct gt_error *walk_one(struct layer_tree *t, const char *name, struct 
 		return NULL;
 	}
 	fd = openat(t->top->fd, name, OPEN_FOLDER);
+	if (fd < 0 && errno == ENOENT && t->alone)
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "folder %s is not in the layer, but below it", path);
 	if (fd < 0 && errno == ENOENT)
 		return make_missing(t, name);
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))

@@ -35,6 +35,7 @@ struct layer_tree {
 	const char *opaque; /* overlayfs' attribute; NULL: this is a merged tree */
 	const int *below; /* roots of the layers below, topmost first */
 	size_t n_below;
+	bool alone; /* a folder that this layer leaves out is an error */
 	struct layer_seen *seen; /* what this layer wrote */
 };
 

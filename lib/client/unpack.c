@@ -25,6 +25,7 @@ enum layer_state {
 	LAYER_READY,
 	LAYER_BUSY,
 	LAYER_APPLIED,
+	LAYER_AGAIN, /* must be applied once those below it are there */
 	LAYER_COMMITTED, /* by us */
 };
 
@@ -85,13 +86,33 @@ static void layer_labels(const struct gt_unpack *u, size_t i, struct gt_labels *
 	gt_labels_set(out, SNAPSHOT_REF, u->v->chain_ids.v[i]);
 }
 
+/* A layer above others that is applied before they are there. */
+static bool is_alone(const struct gt_unpack *u, size_t i)
+{
+	return u->rebase && i > 0;
+}
+
 static const char *parent_of(const struct gt_unpack *u, size_t i)
 {
 	return i ? u->v->chain_ids.v[i - 1] : "";
 }
 
-/* Leaves an active snapshot with the layer in it, or none if somebody else has made it meanwhile. */
-static struct gt_error *apply_layer(struct gt_unpack *u, size_t i)
+/*
+ * Whether an error may be due to the layers below not being there. What is wrong with the blob itself,
+ * or ends the call, will not be better then.
+ */
+static bool wants_below(const struct gt_error *e)
+{
+	enum gt_class c = gt_error_class(e);
+
+	return c == GT_FAILED_PRECONDITION || c == GT_UNKNOWN || c == GT_UNIMPLEMENTED;
+}
+
+/*
+ * Leaves an active snapshot with the layer in it, or none if somebody else has made it meanwhile, or if
+ * it has to be applied '*again' on top of its parent.
+ */
+static struct gt_error *apply_layer(struct gt_unpack *u, size_t i, bool alone, bool *again)
 {
 	const struct gt_descriptor *desc = &u->v->document.layers.v[i];
 	const char *diff_id = u->v->config.diff_ids.v[i];
@@ -102,18 +123,27 @@ static struct gt_error *apply_layer(struct gt_unpack *u, size_t i)
 	gt_auto(gt_descriptor) applied = { 0 };
 	struct gt_error *e;
 
-	if (u->o->fetch)
-		GT_TRY(u->o->fetch(u->o->arg, call_of(u), i));
 	layer_labels(u, i, &labels);
+	if (alone)
+		gt_labels_set(&labels, GT_LABEL_ALONE, "true");
 	e = gt_snapshots_prepare(u->s, call_of(u), u->snapshotter, key,
-				 u->rebase ? "" : parent_of(u, i), &labels, &mounts);
+				 alone ? "" : parent_of(u, i), &labels, &mounts);
 	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
 		gt_error_free(e);
 		return NULL;
 	}
 	GT_TRY(gt_error_wrap(e, "prepare extraction snapshot"));
 	u->layers[i].key = gt_steal(&key); /* ours alone while the layer is busy */
-	GT_TRY(gt_diffs_apply(u->s, call_of(u), desc, &mounts, &applied));
+	e = gt_diffs_apply(u->s, call_of(u), desc, &mounts, &applied);
+	if (alone && wants_below(e)) {
+		gt_log_debug("layer %s needs those below it: %s", desc->digest, gt_error_text(e));
+		gt_error_free(e);
+		remove_snapshot(u, u->layers[i].key);
+		free(gt_steal(&u->layers[i].key));
+		*again = true;
+		return NULL;
+	}
+	GT_TRY(e);
 	if (!applied.digest || strcmp(applied.digest, diff_id))
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "layer %s: wrong diff id calculated on extraction: %s, expected %s",
@@ -122,7 +152,8 @@ static struct gt_error *apply_layer(struct gt_unpack *u, size_t i)
 	return NULL;
 }
 
-static struct gt_error *commit_layer(struct gt_unpack *u, size_t i)
+/* 'rebase': it was applied alone, and one sync was made for all of those. */
+static struct gt_error *commit_layer(struct gt_unpack *u, size_t i, bool rebase)
 {
 	struct layer *l = &u->layers[i];
 	gt_auto(gt_labels) labels = { 0 };
@@ -134,7 +165,7 @@ static struct gt_error *commit_layer(struct gt_unpack *u, size_t i)
 		return NULL;
 	}
 	layer_labels(u, i, &labels);
-	if (u->rebase) {
+	if (rebase) {
 		o.parent = i ? parent_of(u, i) : NULL;
 		o.synced = true;
 	}
@@ -195,7 +226,8 @@ static void *work(void *arg)
 	pthread_mutex_lock(&u->lock);
 	while (!u->stop && !all_applied(u)) {
 		size_t i = next_layer(u);
-		struct gt_error *e;
+		struct gt_error *e = NULL;
+		bool again = false;
 
 		if (i == u->n) {
 			pthread_cond_wait(&u->change, &u->lock);
@@ -203,14 +235,17 @@ static void *work(void *arg)
 		}
 		u->layers[i].state = LAYER_BUSY;
 		pthread_mutex_unlock(&u->lock);
-		e = apply_layer(u, i);
+		if (u->o->fetch)
+			e = u->o->fetch(u->o->arg, call_of(u), i);
+		if (!e)
+			e = apply_layer(u, i, is_alone(u, i), &again);
 		if (!e && !u->rebase)
-			e = commit_layer(u, i);
+			e = commit_layer(u, i, false);
 		pthread_mutex_lock(&u->lock);
 		if (e)
 			fail_take(u, e);
 		else if (u->layers[i].state == LAYER_BUSY)
-			u->layers[i].state = LAYER_APPLIED;
+			u->layers[i].state = again ? LAYER_AGAIN : LAYER_APPLIED;
 		pthread_cond_broadcast(&u->change);
 	}
 	pthread_mutex_unlock(&u->lock);
@@ -397,8 +432,12 @@ struct gt_error *gt_unpack_finish(struct gt_unpack *u)
 	if (any)
 		GT_TRY(gt_snapshots_sync(u->s, call_of(u), u->snapshotter));
 	for (size_t i = 0; i < u->n; i++) {
-		if (u->layers[i].state == LAYER_APPLIED)
-			GT_TRY(commit_layer(u, i));
+		bool again = u->layers[i].state == LAYER_AGAIN;
+
+		if (again)
+			GT_TRY(apply_layer(u, i, false, &(bool){ false }));
+		if (again || u->layers[i].state == LAYER_APPLIED)
+			GT_TRY(commit_layer(u, i, !again));
 	}
 	GT_TRY(label_blobs(u));
 	u->finished = true;

@@ -80,6 +80,7 @@ static struct gt_error *target_overlay(struct apply *a, const struct archive_ove
 		add_fd(a, fd);
 	}
 	gt_strv_addf(&a->args, "below=%zu", o->lower.n);
+	gt_strv_addf(&a->args, "alone=%d", !o->lower.n);
 	return NULL;
 }
 

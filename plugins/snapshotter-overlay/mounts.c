@@ -156,6 +156,8 @@ static void add_overlay(struct overlay *o, const struct gt_snapdb_entry *e, stru
 		gt_strv_addf(&m->options, "workdir=%s", work);
 		gt_strv_addf(&m->options, "upperdir=%s", fs);
 	}
+	if (!e->n_parents) /* a layer alone */
+		return;
 	gt_buf_adds(&lower, "lowerdir=");
 	for (size_t i = 0; i < e->n_parents; i++) {
 		gt_autofree char *fs = gt_snapstore_path(&o->store, e->parents[i], "fs");
@@ -172,7 +174,7 @@ struct gt_error *overlay_mounts_of(struct overlay *o, const struct gt_snapdb_ent
 
 	if (active || !e->n_parents)
 		GT_TRY(restore(o, e));
-	if (!e->n_parents)
+	if (!e->n_parents && !(active && gt_labels_get(&e->info.labels, GT_LABEL_ALONE)))
 		add_bind(o, e->id, active, out);
 	else if (!active && e->n_parents == 1)
 		add_bind(o, e->parents[0], false, out);
