@@ -108,7 +108,10 @@ static struct gt_error *bring_up(struct creation *c, uint32_t *pid)
 
 	if (!r->settings.lazy_work || (c->req->checkpoint && *c->req->checkpoint))
 		GT_TRY(gt_bundle_work(c->bundle));
-	GT_TRY(gt_shim_program_start(&r->settings, c->bundle, &start, c->program, c->start, &at));
+	e = gt_shim_program_start(&r->settings, c->bundle, &start, c->program, c->start, &at);
+	if (gt_error_class(e) == GT_DEADLINE_EXCEEDED && start.deadline != c->call->deadline)
+		e = gt_error_reclass(e, GT_UNAVAILABLE);
+	GT_TRY(e);
 	e = gt_shim_endpoint_save(c->bundle->fd, &at);
 	if (!e)
 		e = gt_shim_task_connect(r, c->call, &at, c->req->id, &dead, &c->task);
