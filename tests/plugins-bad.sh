@@ -64,7 +64,7 @@ static const struct gt_snapshotter_ops ops = { .size = sizeof(ops) };
 GT_PLUGIN(snapshotter_ops) = { GT_PLUGIN_HEADER, .kind = GT_SNAPSHOTTER, .id = "ops", .doc = "x", .ops.snapshotter = &ops };
 EOF
 config '"snapshotter-overlay", "snapshotter-ops"'
-shows "a required op is missing" snapshotter-ops "a snapshotter must have the op open"
+shows "a required op is missing" ops "a snapshotter must have the op open"
 
 echo "no library" >"$dir/plugins/snapshotter-text.so"
 config '"snapshotter-overlay", "snapshotter-text"'

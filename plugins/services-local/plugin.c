@@ -31,7 +31,7 @@ static const struct gt_option local_options[] = {
 };
 
 static const struct gt_need local_needs[] = {
-	{ .kind = GT_METADATA },
+	{ .kind = GT_METADATA, .flags = GT_NEED_OPTIONAL },
 	{ .kind = GT_CONTENT, .flags = GT_NEED_OPTIONAL },
 	{ .kind = GT_SNAPSHOTTER, .flags = GT_NEED_OPTIONAL },
 	{ .kind = GT_DIFFER, .flags = GT_NEED_OPTIONAL },
