@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /* Calls <type>_done(&variable) at the end of the scope: gt_auto(gt_buf) b = GT_BUF_INIT; */
-#define gt_auto(type) struct type __attribute__((cleanup(type##_done)))
+#define gt_auto(type) struct type __attribute__((cleanup(type##_done), unused))
 
 /* Calls <type>_free(pointer) at the end of the scope: gt_autoptr(gt_error) e = NULL; */
-#define gt_autoptr(type) struct type *__attribute__((cleanup(type##_freep)))
+#define gt_autoptr(type) struct type *__attribute__((cleanup(type##_freep), unused))
 
 /* Declares what gt_autoptr(type) needs: a <type>_free() that takes NULL must exist. */
 #define GT_DEFINE_AUTOPTR(type)                                                                   \
