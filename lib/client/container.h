@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making and deleting containers: a record, a snapshot for the root file system, a runtime document. */
+/*
+ * Making and deleting containers: a record, a snapshot for the root file system, a runtime
+ * document.
+ */
 #ifndef GANTRY_LIB_CLIENT_CONTAINER_H
 #define GANTRY_LIB_CLIENT_CONTAINER_H
 
@@ -23,7 +26,7 @@ struct gt_container_options {
 	/* What it is made of: one of these three. */
 	const char *image; /* name of an image; unpacked if it is not yet */
 	const char *rootfs; /* folder on the host */
-	const char *spec; /* a whole runtime document, text; most of what follows is not used then */
+	const char *spec; /* a whole runtime document, text; most of the rest is not used then */
 	size_t spec_len;
 
 	const char *platform; /* of the image; NULL: the host's */
@@ -73,8 +76,8 @@ struct gt_container_options {
 };
 
 /*
- * Makes the container; on an error nothing of it is left. '*out' (may be NULL) is its record. NOT_FOUND
- * for the image; ALREADY_EXISTS for id or snapshot.
+ * Makes the container; on an error nothing of it is left. '*out' (may be NULL) is its record.
+ * NOT_FOUND for the image; ALREADY_EXISTS for id or snapshot.
  */
 GT_MUST_USE struct gt_error *gt_container_new(struct gt_services *s, struct gt_call *call,
 					      const struct gt_container_options *o,
@@ -86,8 +89,9 @@ GT_MUST_USE struct gt_error *gt_container_spec(struct gt_services *s, struct gt_
 					       struct gt_spec **out);
 
 /*
- * Deletes the record, and its snapshot unless 'keep_snapshot'. A created or stopped task goes first;
- * FAILED_PRECONDITION "cannot delete a non stopped container: ..." for one that runs. NOT_FOUND.
+ * Deletes the record, and its snapshot unless 'keep_snapshot'. A created or stopped task goes
+ * first; FAILED_PRECONDITION "cannot delete a non stopped container: ..." for one that runs.
+ * NOT_FOUND.
  */
 GT_MUST_USE struct gt_error *gt_container_delete(struct gt_services *s, struct gt_call *call,
 						 const char *id, bool keep_snapshot);

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #define INDEX_DEPTH 8
-/* Index documents read for one image, whatever its shape: an index can name one a thousand times. */
+/*
+ * Index documents read for one image, whatever its shape: an index can name one a thousand times.
+ */
 #define INDEX_READS 256
 
 void gt_image_view_done(struct gt_image_view *v)
@@ -35,8 +37,8 @@ struct gt_error *gt_image_read(struct gt_services *s, struct gt_call *call,
 				    desc->digest, (long long)desc->size);
 	GT_TRY(gt_blobs_reader(s, call, desc->digest, &r));
 	if (desc->size > 0 && gt_reader_length(r) != desc->size)
-		return gt_error_new(GT_INVALID_ARGUMENT, "document %s has %lld bytes, %lld expected",
-				    desc->digest, (long long)gt_reader_length(r),
+		return gt_error_new(GT_INVALID_ARGUMENT,
+				    "document %s has %lld bytes, %lld expected", desc->digest, (long long)gt_reader_length(r),
 				    (long long)desc->size);
 	return gt_error_wrap(gt_reader_all(r, GT_DOCUMENT_MAX, out, len), "document %s",
 			     desc->digest);
@@ -319,7 +321,8 @@ struct gt_error *gt_image_check(struct gt_services *s, struct gt_call *call,
 }
 
 struct gt_error *gt_image_unpacked(struct gt_services *s, struct gt_call *call,
-				   const struct gt_image_view *v, const char *snapshotter, bool *out)
+				   const struct gt_image_view *v, const char *snapshotter,
+				   bool *out)
 {
 	gt_auto(gt_snapshot_info) info = { 0 };
 	struct gt_error *e;

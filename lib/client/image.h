@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an image consists of, read from the content service. Documents are parsed strictly, each blob is
- * fetched by digest and read as the media type that its parent says.
+ * What an image consists of, read from the content service. Documents are parsed strictly, each
+ * blob is fetched by digest and read as the media type that its parent says.
  */
 #ifndef GANTRY_LIB_CLIENT_IMAGE_H
 #define GANTRY_LIB_CLIENT_IMAGE_H
@@ -26,15 +26,18 @@ const char *gt_image_view_chain_id(const struct gt_image_view *v);
 
 /*
  * Finds the manifest behind 'target' (a manifest, or an index of any depth up to 8) that suits
- * 'platforms' best, and reads it and its configuration. NOT_FOUND "no match for platform in manifest
- * DIGEST" or "content DIGEST"; INVALID_ARGUMENT if the number of layers and diff IDs differ.
+ * 'platforms' best, and reads it and its configuration. NOT_FOUND "no match for platform in
+ * manifest DIGEST" or "content DIGEST"; INVALID_ARGUMENT if the number of layers and diff IDs
+ * differ.
  */
 GT_MUST_USE struct gt_error *gt_image_resolve(struct gt_services *s, struct gt_call *call,
 					      const struct gt_descriptor *target,
 					      const struct gt_platforms *platforms,
 					      struct gt_image_view *out);
 
-/* Adds the image's platforms, sorted, each once; those that are not there in full are among them. */
+/*
+ * Adds the image's platforms, sorted, each once; those that are not there in full are among them.
+ */
 GT_MUST_USE struct gt_error *gt_image_platforms(struct gt_services *s, struct gt_call *call,
 						const struct gt_descriptor *target,
 						struct gt_strv *out);
@@ -45,8 +48,8 @@ GT_MUST_USE struct gt_error *gt_image_size(struct gt_services *s, struct gt_call
 					   const struct gt_platforms *platforms, int64_t *out);
 
 /*
- * Which of the blobs that an image's manifest for the best platform names are there: as containerd has
- * it, the manifest itself is not counted.
+ * Which of the blobs that an image's manifest for the best platform names are there: as containerd
+ * has it, the manifest itself is not counted.
  */
 struct gt_image_status {
 	bool available; /* manifest and configuration can be read, so that the rest is known */
@@ -62,7 +65,10 @@ GT_MUST_USE struct gt_error *gt_image_check(struct gt_services *s, struct gt_cal
 					    const struct gt_platforms *platforms,
 					    struct gt_image_status *out);
 
-/* Whether a snapshot of the image's chain ID is there; 'snapshotter' as in <gantry/api-snapshots.h>. */
+/*
+ * Whether a snapshot of the image's chain ID is there; 'snapshotter' as in
+ * <gantry/api-snapshots.h>.
+ */
 GT_MUST_USE struct gt_error *gt_image_unpacked(struct gt_services *s, struct gt_call *call,
 					       const struct gt_image_view *v,
 					       const char *snapshotter, bool *out);

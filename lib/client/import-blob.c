@@ -276,8 +276,8 @@ void gt_import_drop_unused(struct import *m)
 }
 
 /*
- * Which of our blobs somebody else has come to need meanwhile: an import of the same image that found
- * them there. 'needed' are digests that images and other blobs refer to.
+ * Which of our blobs somebody else has come to need meanwhile: an import of the same image that
+ * found them there. 'needed' are digests that images and other blobs refer to.
  */
 struct needed {
 	struct import *m;

@@ -118,8 +118,8 @@ static bool is_kept(void *arg, const struct gt_descriptor *d)
 }
 
 /*
- * The best manifest must be here and whole. Others come along if they are whole, and are left out if the
- * archive was made without them.
+ * The best manifest must be here and whole. Others come along if they are whole, and are left out
+ * if the archive was made without them.
  */
 static struct gt_error *take_children(struct import *m, const struct gt_index *doc, int depth)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes images out of an archive: an OCI layout or what `docker save` makes, as tar, compressed or not,
- * from a file or a pipe. The archive's names are only looked up; its tar is read by a confined process;
- * each blob must have the digest that it is called by.
+ * Takes images out of an archive: an OCI layout or what `docker save` makes, as tar, compressed or
+ * not, from a file or a pipe. The archive's names are only looked up; its tar is read by a confined
+ * process; each blob must have the digest that it is called by.
  *
- * All of it or nothing: on an error the blobs, snapshots and image names that this import made are gone
- * again. It runs under a lease of its own, which ends with it.
+ * All of it or nothing: on an error the blobs, snapshots and image names that this import made are
+ * gone again. It runs under a lease of its own, which ends with it.
  */
 #ifndef GANTRY_LIB_CLIENT_IMPORT_H
 #define GANTRY_LIB_CLIENT_IMPORT_H
@@ -22,17 +22,17 @@ enum gt_import_step {
 
 struct gt_import_options {
 	/*
-	 * Names of images: a reference in the index without '/', ':' or '@' becomes PREFIX:REF, where
-	 * PREFIX is 'base_name', or "import-YYYY-MM-DD" where that is NULL. With a base name only names
-	 * below it are taken.
+	 * Names of images: a reference in the index without '/', ':' or '@' becomes PREFIX:REF,
+	 * where PREFIX is 'base_name', or "import-YYYY-MM-DD" where that is NULL. With a base name
+	 * only names below it are taken.
 	 */
 	const char *base_name;
 	bool digests; /* also PREFIX@DIGEST for each image */
 	bool skip_digest_for_named; /* .. but only for those without a name */
 	const char *index_name; /* a name for the archive's index itself; NULL: none */
 	/*
-	 * Which platforms must be whole and are unpacked; none: all that are in the archive. Manifests
-	 * for others are taken if they are there and left out if they are not.
+	 * Which platforms must be whole and are unpacked; none: all that are in the archive.
+	 * Manifests for others are taken if they are there and left out if they are not.
 	 */
 	struct gt_platforms platforms;
 	bool compress_blobs; /* gzip layers of a Docker archive that are plain tar */
@@ -42,7 +42,10 @@ struct gt_import_options {
 	struct gt_labels snapshot_labels;
 	unsigned jobs; /* layers applied at the same time; 0: one a processor */
 	const char *worker; /* the program that reads the archive; NULL: the installed one */
-	/* Called for each image, in the importing thread; NULL: not called. Ends the import by an error. */
+	/*
+	 * Called for each image, in the importing thread; NULL: not called. Ends the import by an
+	 * error.
+	 */
 	struct gt_error *(*step)(void *arg, enum gt_import_step step, const struct gt_image *image);
 	void *arg;
 };

@@ -36,8 +36,8 @@ static const char *option(const struct gt_mount *m, const char *prefix)
 }
 
 /*
- * All layers of an overlay as lower ones: an upper folder must not be part of two mounts. With a single
- * layer '*layers' has no ':'.
+ * All layers of an overlay as lower ones: an upper folder must not be part of two mounts. With a
+ * single layer '*layers' has no ':'.
  */
 static char *overlay_layers(const struct gt_mount *m, bool fresh)
 {
@@ -72,8 +72,8 @@ struct job {
 };
 
 /*
- * In a thread with a mount namespace of its own, which ends with the thread: the mounts then live by the
- * descriptor alone.
+ * In a thread with a mount namespace of its own, which ends with the thread: the mounts then live
+ * by the descriptor alone.
  */
 static void *mount_job(void *arg)
 {

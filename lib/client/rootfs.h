@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 /*
- * '*fd' shows what 'mounts' would, to be read only; nothing is left mounted when it is closed, or when
- * this process dies. 'fresh': an active snapshot has nothing written to it yet. Paths below it are
- * opened with lib/mount/path.h.
+ * '*fd' shows what 'mounts' would, to be read only; nothing is left mounted when it is closed, or
+ * when this process dies. 'fresh': an active snapshot has nothing written to it yet. Paths below it
+ * are opened with lib/mount/path.h.
  */
 GT_MUST_USE struct gt_error *gt_rootfs_open(const struct gt_mounts *mounts, bool fresh, int *fd);
 

@@ -8,9 +8,9 @@
 #include <client/container.h>
 
 /*
- * What 'o' asks of 'runtime': containerd.runc.v1.Options for runc's family, runtimeoptions.v1.Options for
- * others that were given a file; '*out' stays empty for those that were not. INVALID_ARGUMENT for runc's
- * settings with another runtime.
+ * What 'o' asks of 'runtime': containerd.runc.v1.Options for runc's family,
+ * runtimeoptions.v1.Options for others that were given a file; '*out' stays empty for those that
+ * were not. INVALID_ARGUMENT for runc's settings with another runtime.
  */
 GT_MUST_USE struct gt_error *gt_runtime_options(const struct gt_container_options *o,
 						const char *runtime, struct gt_any *out);

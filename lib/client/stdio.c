@@ -215,8 +215,8 @@ static void stream_poll(const struct stream *s, struct pollfd *p)
 }
 
 /*
- * A regular file polls as ready; an end of file on stdin with everything written is told once. What is
- * left unread in the FIFO stays there after CloseIO, as long as the shim has it open.
+ * A regular file polls as ready; an end of file on stdin with everything written is told once. What
+ * is left unread in the FIFO stays there after CloseIO, as long as the shim has it open.
  */
 static void stdin_ended(struct gt_copier *c)
 {

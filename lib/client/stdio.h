@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FIFOs for one process, and the thread that copies between them and the user's. Within lib/client. */
+/*
+ * FIFOs for one process, and the thread that copies between them and the user's. Within lib/client.
+ */
 #ifndef GANTRY_LIB_CLIENT_STDIO_H
 #define GANTRY_LIB_CLIENT_STDIO_H
 
@@ -8,9 +10,9 @@
 struct gt_copier;
 
 /*
- * Makes a folder below 'base' with the FIFOs "NAME-stdin", .. and opens our ends. 'in', 'out', 'err': the
- * user's, -1: that FIFO is not made; with 'terminal' there is no stderr. Also clears away what clients
- * that were killed left below 'base'.
+ * Makes a folder below 'base' with the FIFOs "NAME-stdin", .. and opens our ends. 'in', 'out',
+ * 'err': the user's, -1: that FIFO is not made; with 'terminal' there is no stderr. Also clears
+ * away what clients that were killed left below 'base'.
  */
 GT_MUST_USE struct gt_error *gt_copier_open(const char *base, const char *name, int in, int out,
 					    int err, bool terminal, struct gt_copier **out_copier);
@@ -23,8 +25,8 @@ int gt_copier_eof_fd(const struct gt_copier *c);
 /* Lets go of our end of stdin: after CloseIO. */
 void gt_copier_close_in(struct gt_copier *c);
 /*
- * Waits until all output has been copied. To be called when the process is deleted: whoever still holds
- * the FIFOs then has 2 s of silence.
+ * Waits until all output has been copied. To be called when the process is deleted: whoever still
+ * holds the FIFOs then has 2 s of silence.
  */
 void gt_copier_drain(struct gt_copier *c);
 /* Stops at once, and removes the FIFOs. NULL is fine. */

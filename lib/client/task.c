@@ -234,7 +234,9 @@ struct gt_error *gt_task_run(struct gt_services *s, struct gt_call *call,
 	return e;
 }
 
-/* Users are looked up in the snapshot, not in what the running container shows: it may be a FUSE. */
+/*
+ * Users are looked up in the snapshot, not in what the running container shows: it may be a FUSE.
+ */
 static struct gt_error *exec_user(struct gt_services *s, struct gt_call *call,
 				  const struct gt_container *c, const char *user,
 				  struct gt_spec *spec)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running a container's processes from a command line: stdio by FIFOs, terminal, signals, exit status.
+ * Running a container's processes from a command line: stdio by FIFOs, terminal, signals, exit
+ * status.
  *
- * FIFOs lie in a folder of their own, as containerd's clients have it, and go away with the process. A
- * process that is left running in the background never gets a FIFO, because nobody would read it.
+ * FIFOs lie in a folder of their own, as containerd's clients have it, and go away with the
+ * process. A process that is left running in the background never gets a FIFO, because nobody would
+ * read it.
  */
 #ifndef GANTRY_LIB_CLIENT_TASK_H
 #define GANTRY_LIB_CLIENT_TASK_H
@@ -13,8 +15,8 @@
 #include <client/container.h>
 
 /*
- * Takes over the signals of this process: all that can be are blocked and queued from now on, so open it
- * in the main thread before any other thread is made. Free restores the mask.
+ * Takes over the signals of this process: all that can be are blocked and queued from now on, so
+ * open it in the main thread before any other thread is made. Free restores the mask.
  */
 struct gt_signals;
 GT_MUST_USE struct gt_error *gt_signals_open(struct gt_signals **out);
@@ -28,21 +30,25 @@ struct gt_task_options {
 	bool detach; /* returns when it has started, and leaves it */
 	bool null_io;
 	const char *log_uri; /* "file:///abs", "binary:///abs?args"; NULL: none */
-	/* Descriptors that stay the caller's; -1: none. Not used with detach, null_io or log_uri. */
+	/*
+	 * Descriptors that stay the caller's; -1: none. Not used with detach, null_io or log_uri.
+	 */
 	int in, out, err;
 	struct gt_signals *signals; /* forwarded to the process unless terminal; NULL: none are */
 	/* Of the task alone, beside the container's runtime options. */
 	bool no_pivot;
 	const char *checkpoint;
-	/* Called with init's pid between create and start; an error ends the task. NULL: nothing. */
+	/*
+	 * Called with init's pid between create and start; an error ends the task. NULL: nothing.
+	 */
 	struct gt_error *(*created)(void *arg, uint32_t pid);
 	void *arg;
 };
 
 /*
- * Creates and starts the task. Unless 'detach' it copies stdio, forwards signals, waits for the end,
- * deletes the task, and '*status' is how it ended. An error before the start leaves no task. If the
- * call is cancelled while it runs, the task is left running and CANCELED is the answer.
+ * Creates and starts the task. Unless 'detach' it copies stdio, forwards signals, waits for the
+ * end, deletes the task, and '*status' is how it ended. An error before the start leaves no task.
+ * If the call is cancelled while it runs, the task is left running and CANCELED is the answer.
  */
 GT_MUST_USE struct gt_error *gt_task_run(struct gt_services *s, struct gt_call *call,
 					 const struct gt_task_options *o, uint32_t *status);
@@ -55,14 +61,17 @@ struct gt_exec_options {
 	struct gt_strv env;
 };
 
-/* The same for a further process in a running task; 't' is as above, with nothing of the task's alone. */
+/*
+ * The same for a further process in a running task; 't' is as above, with nothing of the task's
+ * alone.
+ */
 GT_MUST_USE struct gt_error *gt_task_exec(struct gt_services *s, struct gt_call *call,
 					  const struct gt_task_options *t,
 					  const struct gt_exec_options *e, uint32_t *status);
 
 /*
- * gt_container_new(), gt_task_run(), and with 'remove' (not together with detach) the deletion of the
- * container whatever happened. 't->id' and 't->terminal' are taken from 'c'.
+ * gt_container_new(), gt_task_run(), and with 'remove' (not together with detach) the deletion of
+ * the container whatever happened. 't->id' and 't->terminal' are taken from 'c'.
  */
 GT_MUST_USE struct gt_error *gt_container_run(struct gt_services *s, struct gt_call *call,
 					      const struct gt_container_options *c,

@@ -98,8 +98,8 @@ static const char *parent_of(const struct gt_unpack *u, size_t i)
 }
 
 /*
- * Whether an error may be due to the layers below not being there. What is wrong with the blob itself,
- * or ends the call, will not be better then.
+ * Whether an error may be due to the layers below not being there. What is wrong with the blob
+ * itself, or ends the call, will not be better then.
  */
 static bool wants_below(const struct gt_error *e)
 {
@@ -109,8 +109,8 @@ static bool wants_below(const struct gt_error *e)
 }
 
 /*
- * Leaves an active snapshot with the layer in it, or none if somebody else has made it meanwhile, or if
- * it has to be applied '*again' on top of its parent.
+ * Leaves an active snapshot with the layer in it, or none if somebody else has made it meanwhile,
+ * or if it has to be applied '*again' on top of its parent.
  */
 static struct gt_error *apply_layer(struct gt_unpack *u, size_t i, bool alone, bool *again)
 {

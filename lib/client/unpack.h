@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unpacks an image's layers into snapshots named by their chain IDs. Layers that are there are left;
- * where the snapshotter can, the others are applied at the same time, synced once, and committed lowest
- * first. Two that unpack one image at once both succeed. On an error no snapshot of this one is left.
+ * Unpacks an image's layers into snapshots named by their chain IDs. Layers that are there are
+ * left; where the snapshotter can, the others are applied at the same time, synced once, and
+ * committed lowest first. Two that unpack one image at once both succeed. On an error no snapshot
+ * of this one is left.
  */
 #ifndef GANTRY_LIB_CLIENT_UNPACK_H
 #define GANTRY_LIB_CLIENT_UNPACK_H
@@ -15,9 +16,9 @@ struct gt_unpack_options {
 	unsigned jobs; /* layers at the same time; 0: one a processor */
 	bool keep_partial; /* on an error layers that are committed stay */
 	/*
-	 * Brings layer i's blob into the content service just before it is applied, from the thread that
-	 * applies it, so that fetching and applying overlap; NULL: the blobs are there. It may be called
-	 * for several layers at once, for each at most once.
+	 * Brings layer i's blob into the content service just before it is applied, from the thread
+	 * that applies it, so that fetching and applying overlap; NULL: the blobs are there. It may
+	 * be called for several layers at once, for each at most once.
 	 */
 	struct gt_error *(*fetch)(void *arg, struct gt_call *call, size_t i);
 	void *arg;
@@ -29,9 +30,9 @@ GT_MUST_USE struct gt_error *gt_image_unpack(struct gt_services *s, struct gt_ca
 					     const struct gt_unpack_options *o);
 
 /*
- * The same in steps, for who still brings in the blobs: open, then ready(i) once layer i's blob is in the
- * content service (any order, from one thread), then finish. Layers are applied meanwhile. 'v', 'o' and
- * 'call' outlive it.
+ * The same in steps, for who still brings in the blobs: open, then ready(i) once layer i's blob is
+ * in the content service (any order, from one thread), then finish. Layers are applied meanwhile.
+ * 'v', 'o' and 'call' outlive it.
  */
 struct gt_unpack;
 GT_MUST_USE struct gt_error *gt_unpack_open(struct gt_services *s, struct gt_call *call,

@@ -2,8 +2,8 @@
 #include <config.h>
 
 /*
- * libcrypto's plain functions instead of EVP: the first EVP digest of a process loads the providers,
- * which costs more than all that a command like `ctr run` hashes.
+ * libcrypto's plain functions instead of EVP: the first EVP digest of a process loads the
+ * providers, which costs more than all that a command like `ctr run` hashes.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 

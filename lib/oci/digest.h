@@ -11,8 +11,8 @@
 char *gt_digest_of(const void *data, size_t len);
 
 /*
- * Whether bytes have that digest: FAILED_PRECONDITION, naming both, if they do not; INVALID_ARGUMENT
- * for a malformed digest or an algorithm other than sha256, sha384 and sha512.
+ * Whether bytes have that digest: FAILED_PRECONDITION, naming both, if they do not;
+ * INVALID_ARGUMENT for a malformed digest or an algorithm other than sha256, sha384 and sha512.
  */
 GT_MUST_USE struct gt_error *gt_digest_verify(const char *digest, const void *data, size_t len);
 

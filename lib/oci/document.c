@@ -89,8 +89,8 @@ static struct gt_error *descriptors_parse(const char *what, const json_t *doc, c
 }
 
 /*
- * One document read as two kinds is how an image can be one thing to who checks it and another to who
- * runs it; so what is not plainly of the kind that it was fetched as is refused.
+ * One document read as two kinds is how an image can be one thing to who checks it and another to
+ * who runs it; so what is not plainly of the kind that it was fetched as is refused.
  */
 static struct gt_error *kind_check(const char *what, const json_t *doc, const char *type,
 				   const char *stated, bool index)

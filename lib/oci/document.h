@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The documents of an image: index, manifest, configuration, and the folder's oci-layout and Docker's
- * manifest.json. They come from strangers: each parser bounds length and depth before it builds
- * anything, checks every type, and refuses a document that can be read as two kinds at once or that is
- * not what it was fetched as. What it does not know it leaves out.
+ * The documents of an image: index, manifest, configuration, and the folder's oci-layout and
+ * Docker's manifest.json. They come from strangers: each parser bounds length and depth before it
+ * builds anything, checks every type, and refuses a document that can be read as two kinds at once
+ * or that is not what it was fetched as. What it does not know it leaves out.
  *
  * Errors: INVALID_ARGUMENT with what is wrong and where; RESOURCE_EXHAUSTED beyond a limit.
  */

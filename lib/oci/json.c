@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * A value costs jansson up to some 150 bytes whatever its text costs, so the number of values is what
- * bounds memory. Real documents stay far below.
+ * A value costs jansson up to some 150 bytes whatever its text costs, so the number of values is
+ * what bounds memory. Real documents stay far below.
  */
 #define VALUES_MAX 100000
 
@@ -36,7 +36,8 @@ static struct gt_error *shape_check(const char *what, const char *s, size_t len,
 		case '[':
 			if (++level > depth)
 				return gt_error_new(GT_INVALID_ARGUMENT,
-						    "%s: nested deeper than %u levels", what, depth);
+						    "%s: nested deeper than %u levels", what,
+						    depth);
 			values++;
 			break;
 		case '}':
@@ -62,7 +63,8 @@ struct gt_error *gt_json_parse(const char *what, const void *data, size_t len, s
 	json_t *j;
 
 	if (len > limit)
-		return gt_error_new(GT_RESOURCE_EXHAUSTED, "%s: longer than %zu bytes", what, limit);
+		return gt_error_new(GT_RESOURCE_EXHAUSTED, "%s: longer than %zu bytes", what,
+				    limit);
 	GT_TRY(shape_check(what, data, len, depth));
 	j = json_loadb(data, len, JSON_REJECT_DUPLICATES, &err);
 	if (!j) {

@@ -15,9 +15,9 @@ static inline void gt_json_unref(json_t **j)
 #define gt_autojson json_t *__attribute__((cleanup(gt_json_unref)))
 
 /*
- * Parses a whole document of at most 'limit' bytes. INVALID_ARGUMENT with line and column for what is
- * no JSON, for anything behind it, a key given twice, a NUL in a string, or nesting deeper than 'depth';
- * RESOURCE_EXHAUSTED if it is longer than 'limit'. 'what' names it.
+ * Parses a whole document of at most 'limit' bytes. INVALID_ARGUMENT with line and column for what
+ * is no JSON, for anything behind it, a key given twice, a NUL in a string, or nesting deeper than
+ * 'depth'; RESOURCE_EXHAUSTED if it is longer than 'limit'. 'what' names it.
  */
 GT_MUST_USE struct gt_error *gt_json_parse(const char *what, const void *data, size_t len,
 					   size_t limit, unsigned depth, json_t **out);

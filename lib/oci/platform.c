@@ -106,7 +106,7 @@ void gt_platform_host(struct gt_platform *out)
 
 	*out = (struct gt_platform){ .os = gt_xstrdup("linux") };
 	uname(&u); /* cannot go wrong with an address of ours */
-	if (!strcmp(u.machine, "i486") || !strcmp(u.machine, "i586") || !strcmp(u.machine, "i686")) {
+	if (u.machine[0] == 'i' && !strcmp(u.machine + 2, "86")) {
 		set(&out->arch, "386");
 	} else if (!strncmp(u.machine, "armv", 4) && isdigit((unsigned char)u.machine[4])) {
 		set(&out->arch, "arm");

@@ -17,7 +17,10 @@ struct gt_platform {
 void gt_platform_done(struct gt_platform *p);
 void gt_platform_copy(struct gt_platform *dst, const struct gt_platform *src);
 
-/* Parses and normalises. One component is an OS or an architecture of this machine. INVALID_ARGUMENT. */
+/*
+ * Parses and normalises. One component is an OS or an architecture of this machine.
+ * INVALID_ARGUMENT.
+ */
 GT_MUST_USE struct gt_error *gt_platform_parse(const char *s, struct gt_platform *out);
 /* This machine's. */
 void gt_platform_host(struct gt_platform *out);
@@ -29,8 +32,8 @@ char *gt_platform_format(const struct gt_platform *p);
 bool gt_platform_is_unknown(const struct gt_platform *p);
 
 /*
- * Wanted platforms, best first. None at all: every platform is accepted. Each one also accepts what its
- * processor runs as well (arm/v7 runs arm/v6), unless 'strict'.
+ * Wanted platforms, best first. None at all: every platform is accepted. Each one also accepts what
+ * its processor runs as well (arm/v7 runs arm/v6), unless 'strict'.
  */
 struct gt_platforms {
 	struct gt_platform *v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of images. containerd takes a reference as it stands: HOST/PATH[:TAG][@DIGEST], with no default
- * for anything. Docker's short names are made whole by gt_reference_normalise().
+ * Names of images. containerd takes a reference as it stands: HOST/PATH[:TAG][@DIGEST], with no
+ * default for anything. Docker's short names are made whole by gt_reference_normalise().
  */
 #ifndef GANTRY_LIB_OCI_REFERENCE_H
 #define GANTRY_LIB_OCI_REFERENCE_H

@@ -350,7 +350,7 @@ struct gt_error *gt_spec_set_cpuset(struct gt_spec *s, const char *cpus, const c
 
 struct gt_error *gt_spec_set_propagation(struct gt_spec *s, const char *mode)
 {
-	static const char *const modes[] = { "private", "rprivate", "shared", "rshared",
+	static const char *const modes[] = { "private", "rprivate", "shared",	  "rshared",
 					     "slave",	"rslave",   "unbindable", "runbindable" };
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
@@ -383,7 +383,8 @@ struct gt_error *gt_spec_add_idmap(struct gt_spec *s, bool group, uint32_t conta
 		return gt_error_new(GT_INVALID_ARGUMENT, "id mapping %u:%u:%u is out of range",
 				    container, host, length);
 	GT_TRY(gt_spec_set_namespace(s, "user", NULL));
-	json_array_append_new(gt_spec_array(gt_spec_linux(s), group ? "gidMappings" : "uidMappings"),
+	json_array_append_new(gt_spec_array(gt_spec_linux(s),
+					    group ? "gidMappings" : "uidMappings"),
 			      json_pack("{s:I, s:I, s:I}", "containerID", (json_int_t)container,
 					"hostID", (json_int_t)host, "size", (json_int_t)length));
 	return NULL;

@@ -141,7 +141,8 @@ struct gt_error *gt_spec_set_cwd(struct gt_spec *s, const char *cwd)
 
 void gt_spec_set_user(struct gt_spec *s, const struct gt_user *u)
 {
-	json_t *user = json_pack("{s:I, s:I}", "uid", (json_int_t)u->uid, "gid", (json_int_t)u->gid);
+	json_t *user =
+		json_pack("{s:I, s:I}", "uid", (json_int_t)u->uid, "gid", (json_int_t)u->gid);
 	json_t *groups = json_array();
 
 	for (size_t i = 0; i < u->n_groups; i++)
@@ -214,15 +215,13 @@ struct gt_error *gt_spec_set_rlimit(struct gt_spec *s, const char *type, uint64_
 
 /* By the kernel's numbers. */
 static const char *const cap_names[] = {
-	"CHOWN",	  "DAC_OVERRIDE",  "DAC_READ_SEARCH", "FOWNER",		  "FSETID",
-	"KILL",		  "SETGID",	   "SETUID",	      "SETPCAP",	  "LINUX_IMMUTABLE",
-	"NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",     "NET_RAW",	  "IPC_LOCK",
-	"IPC_OWNER",	  "SYS_MODULE",	   "SYS_RAWIO",	      "SYS_CHROOT",	  "SYS_PTRACE",
-	"SYS_PACCT",	  "SYS_ADMIN",	   "SYS_BOOT",	      "SYS_NICE",	  "SYS_RESOURCE",
-	"SYS_TIME",	  "SYS_TTY_CONFIG", "MKNOD",	      "LEASE",		  "AUDIT_WRITE",
-	"AUDIT_CONTROL",  "SETFCAP",	   "MAC_OVERRIDE",    "MAC_ADMIN",	  "SYSLOG",
-	"WAKE_ALARM",	  "BLOCK_SUSPEND", "AUDIT_READ",      "PERFMON",	  "BPF",
-	"CHECKPOINT_RESTORE",
+	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID",
+	"SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",
+	"NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE",
+	"SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME",
+	"SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+	"MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",
+	"PERFMON", "BPF", "CHECKPOINT_RESTORE",
 };
 
 #define N_CAPS (sizeof(cap_names) / sizeof(*cap_names))
@@ -291,7 +290,9 @@ struct gt_error *gt_spec_drop_caps(struct gt_spec *s, const struct gt_strv *caps
 	return caps_change(s, caps, false);
 }
 
-/* Those that this process has: a container can have no more, and the kernel may know fewer names. */
+/*
+ * Those that this process has: a container can have no more, and the kernel may know fewer names.
+ */
 static struct gt_error *caps_current(json_t **out)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };

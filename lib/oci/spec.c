@@ -30,9 +30,9 @@ static const struct default_mount default_mounts[] = {
 };
 
 static const char *const default_caps[] = {
-	"CAP_CHOWN",	  "CAP_DAC_OVERRIDE",	  "CAP_FSETID",	    "CAP_FOWNER", "CAP_MKNOD",
-	"CAP_NET_RAW",	  "CAP_SETGID",		  "CAP_SETUID",	    "CAP_SETFCAP", "CAP_SETPCAP",
-	"CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",	    "CAP_AUDIT_WRITE",
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW",
+	"CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE",
+	"CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE",
 };
 
 static const char *const default_namespaces[] = { "pid", "ipc", "uts", "mount", "network" };

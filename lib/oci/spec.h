@@ -85,7 +85,9 @@ GT_MUST_USE struct gt_error *gt_spec_add_host_devices(struct gt_spec *s);
 /* One device node of the host, or all below a folder: "/dev/x". 'access' as "rwm". */
 GT_MUST_USE struct gt_error *gt_spec_add_device(struct gt_spec *s, const char *path,
 						const char *access);
-/* "CAP_X". INVALID_ARGUMENT "capabilities must be specified with 'CAP_' prefix" / for unknown ones. */
+/*
+ * "CAP_X". INVALID_ARGUMENT "capabilities must be specified with 'CAP_' prefix" / for unknown ones.
+ */
 GT_MUST_USE struct gt_error *gt_spec_add_caps(struct gt_spec *s, const struct gt_strv *caps);
 GT_MUST_USE struct gt_error *gt_spec_drop_caps(struct gt_spec *s, const struct gt_strv *caps);
 void gt_spec_set_new_privileges(struct gt_spec *s, bool allow);

@@ -60,8 +60,8 @@ static struct gt_error *part_parse(const char *spec, struct part *p)
 	if (to_id(p->s, p->len, &p->id))
 		return NULL;
 	/*
-	 * Whatever begins like a number is one, and this one is not right. Names may hold digits, but do
-	 * not begin with them (useradd refuses those), nor with a sign or a space.
+	 * Whatever begins like a number is one, and this one is not right. Names may hold digits,
+	 * but do not begin with them (useradd refuses those), nor with a sign or a space.
 	 */
 	if (!p->len)
 		return bad(spec, "empty name");
@@ -111,7 +111,10 @@ struct field {
 	size_t len;
 };
 
-/* Splits the line at '*p' at its colons and moves '*p' behind it; the number of fields, 0 at the end. */
+/*
+ * Splits the line at '*p' at its colons and moves '*p' behind it; the number of fields, 0 at the
+ * end.
+ */
 static size_t next_line(const char **p, const char *end, struct field *f, size_t most)
 {
 	const char *line = *p, *eol;
@@ -156,7 +159,9 @@ static bool in_list(const struct field *list, const char *name, size_t len)
 	return false;
 }
 
-/* The user's line of /etc/passwd. '*name' points into 'text' and is NULL if there is no such line. */
+/*
+ * The user's line of /etc/passwd. '*name' points into 'text' and is NULL if there is no such line.
+ */
 static struct gt_error *user_find(const struct gt_buf *text, const char *spec,
 				  const struct part *user, uint32_t *uid, uint32_t *gid,
 				  struct field *name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * USER of an image or a command line: "", "user", "uid", "user:group", "uid:gid" in any mixture. A part
- * of digits is a number, whole and in range, or refused; it is never looked up as a name.
+ * USER of an image or a command line: "", "user", "uid", "user:group", "uid:gid" in any mixture. A
+ * part of digits is a number, whole and in range, or refused; it is never looked up as a name.
  */
 #ifndef GANTRY_LIB_OCI_USER_H
 #define GANTRY_LIB_OCI_USER_H
@@ -24,10 +24,11 @@ struct gt_user {
 void gt_user_done(struct gt_user *u);
 
 /*
- * Resolves 'spec' with /etc/passwd and /etc/group below the folder 'root' (a descriptor, O_PATH will do;
- * -1: there is none). Links in the way stay below it; a file that is no regular file, or is too long, is
- * an error. "" is root. The groups that list the user are its supplementary ones, also where
- * 'spec' names a group. INVALID_ARGUMENT for a name that is not there; a number need not be there.
+ * Resolves 'spec' with /etc/passwd and /etc/group below the folder 'root' (a descriptor, O_PATH
+ * will do; -1: there is none). Links in the way stay below it; a file that is no regular file, or
+ * is too long, is an error. "" is root. The groups that list the user are its supplementary ones,
+ * also where 'spec' names a group. INVALID_ARGUMENT for a name that is not there; a number need not
+ * be there.
  */
 GT_MUST_USE struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out);
 
