@@ -117,7 +117,7 @@ try ctr images rm --sync short-name nothing
 is "$status/$out" "0/short-name" "rm"
 like "$err" 'level=warning msg="nothing: image not found"' "rm of what is not there"
 try ctr -n other run --rm busybox x true
-is "$status/$err" '1/ctr: image "busybox": not found (found in namespace "default")' "not found here, but there"
+is "$status/$err" "1/ctr: image \"busybox\": not found (found in namespace \"$ns\")" "not found here, but there"
 try ctr images usage busybox
 like "$out" $'^KEY +SIZE +INODES \nsha256:[0-9a-f]{64} [0-9.]+ [KM]iB +[0-9]+ +$' "images usage"
 
@@ -167,7 +167,7 @@ like "$err" "^ctr: failed to remove \"$top\": .*: failed precondition$" "snapsho
 try ctr snapshots rm v done
 is "$status" 0 "snapshots rm"
 try ctr -n other snapshots info "$top"
-is "$status/$err" "1/ctr: snapshot $top: not found (found in namespace \"default\")" "a snapshot of another namespace"
+is "$status/$err" "1/ctr: snapshot $top: not found (found in namespace \"$ns\")" "a snapshot of another namespace"
 try ctr snapshots info
 is "$status" 0 "snapshots info without a key: help"
 try ctr snapshots usage -b "$top"
@@ -188,7 +188,7 @@ try ctr ns ls
 like "$out" "one +a=b,c=true " "ns ls"
 try ctr ns label one a=
 is "$status" 0 "ns label"
-try ctr ns rm default
+try ctr ns rm "$ns"
 is "$status" 1 "ns rm of one that is not empty"
 try ctr ns rm one none
 is "$status/$out" "0/one

@@ -93,6 +93,7 @@ python3 - "$work/spec.json" "$work/bare" <<-'EOF'
 	s = json.load(open(sys.argv[1]))
 	s["process"]["args"] = ["/bin/echo", "by config"]
 	s["root"]["path"] = sys.argv[2]
+	s["linux"]["cgroupsPath"] += "/c1"
 	json.dump(s, open(sys.argv[1], "w"))
 EOF
 try ctr run --rm --config "$work/spec.json" c1
@@ -144,13 +145,13 @@ is "$out" c2 "tasks ls -q"
 try ctr c ls
 like "$out" "^CONTAINER    IMAGE +RUNTIME +.c2 +$B +io.containerd.runc.v2 +$" "containers ls"
 try ctr c info c2
-ok "containers info" python3 -c 'import json,sys; i = json.load(open(sys.argv[1])); assert i["ID"] == "c2" and i["Labels"]["my"] == "label" and i["Spec"]["linux"]["cgroupsPath"] == "/default/c2" and i["Snapshotter"] == "overlayfs", i' "$work/out"
+ok "containers info" python3 -c 'import json,sys; i = json.load(open(sys.argv[1])); assert i["ID"] == "c2" and i["Labels"]["my"] == "label" and i["Spec"]["linux"]["cgroupsPath"] == sys.argv[2] + "/c2" and i["Snapshotter"] == "overlayfs", i' "$work/out" "/$ns"
 try ctr c info --spec c2
 ok "containers info --spec" python3 -c 'import json,sys; assert json.load(open(sys.argv[1]))["process"]["args"][0] == "sh"' "$work/out"
 try ctr c label c2 a=b
 like "$out" "a=b" "containers label"
 try ctr -n other c info c2
-is "$status/$err" '1/ctr: container "c2" in namespace "other": not found (found in namespace "default")' "a container of another namespace"
+is "$status/$err" "1/ctr: container \"c2\" in namespace \"other\": not found (found in namespace \"$ns\")" "a container of another namespace"
 try ctr c rm c2
 is "$status" 1 "containers rm of one that runs"
 like "$err" "ctr: cannot delete a non stopped container: \{running .* UTC\}$" "containers rm: why not"
@@ -227,7 +228,7 @@ is "$?/$(tail -n 1 "$work/out")" "11/got it" "a signal to ctr reaches the proces
 runner=$!
 ok "c5 runs" wait_for 10 sh -c "'$ctr_program' t ls | grep -q 'c5 .*RUNNING'"
 kill -KILL "$runner"
-wait "$runner" 2>/dev/null
+{ wait "$runner"; } 2>/dev/null
 try ctr t ls
 like "$out" "c5 +[0-9]+ +RUNNING" "kill -9 of ctr leaves the container running"
 try ctr t kill -s KILL c5

@@ -15,6 +15,10 @@ export LC_ALL=C TZ=UTC
 unset CONTAINERD_NAMESPACE CONTAINERD_SNAPSHOTTER CONTAINERD_ADDRESS GANTRY_CONFIG
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/gantry-test.XXXXXX")
+# The namespace of commands that name none: containers' cgroups lie in /NAMESPACE of the machine, where
+# those of two tests must not meet.
+ns=gantry-test-$$
+export CONTAINERD_NAMESPACE=$ns
 chmod 755 "$work"
 n=0 failures=0
 image=$work/busybox.tar
@@ -130,12 +134,12 @@ our_processes() {
 our_mounts() { awk -v w="$work/" 'index($5, w) == 1 { print $5 }' /proc/self/mountinfo; }
 
 clean_up() {
-	local ns id pid
+	local space id pid
 	trap - EXIT INT TERM HUP
 	if [ -n "${GANTRY_CONFIG:-}" ]; then
-		for ns in $(timeout 20 "$ctr_program" ns ls -q 2>/dev/null); do
-			for id in $(timeout 20 "$ctr_program" -n "$ns" tasks ls -q 2>/dev/null); do
-				timeout 20 "$ctr_program" -n "$ns" tasks rm -f "$id" >/dev/null 2>&1
+		for space in $(timeout 20 "$ctr_program" ns ls -q 2>/dev/null); do
+			for id in $(timeout 20 "$ctr_program" -n "$space" tasks ls -q 2>/dev/null); do
+				timeout 20 "$ctr_program" -n "$space" tasks rm -f "$id" >/dev/null 2>&1
 			done
 		done
 	fi
@@ -143,6 +147,8 @@ clean_up() {
 	for pid in $(our_processes); do kill -KILL "$pid" 2>/dev/null; done
 	our_mounts | sort -r | while read -r m; do umount -l "$(printf '%b' "$m")"; done
 	rm -rf --one-file-system "$work"
+	# the runtime program leaves the empty parent of its cgroups
+	rmdir /sys/fs/cgroup/"$ns" /sys/fs/cgroup/*/"$ns" 2>/dev/null
 }
 trap clean_up EXIT
 trap 'exit 130' INT
