@@ -7,15 +7,6 @@
 #include <signal.h>
 #include <string.h>
 
-/* Any error but these will do where runtimes word it differently. */
-static bool refused(struct gt_error *e)
-{
-	enum gt_class cls = gt_error_class(e);
-
-	gt_error_free(e);
-	return cls != GT_OK && cls != GT_UNAVAILABLE && cls != GT_DEADLINE_EXCEEDED;
-}
-
 static void unknown(struct rig *g)
 {
 	gt_auto(gt_task_state) s = { 0 };
@@ -50,20 +41,20 @@ static void wrong_moment(struct rig *g)
 	suite_class(task_create(g, &same, "moment", 0, "/bin/true", NULL), GT_ALREADY_EXISTS,
 		    "its id is taken");
 	task_done(&same);
-	suite_ok(refused(gt_runtime_start(g->r, &g->call, "moment", "", &pid)), "started twice");
-	suite_ok(refused(task_remove(&t, NULL)), "removed while it runs");
+	suite_ok(is_refused(gt_runtime_start(g->r, &g->call, "moment", "", &pid)), "started twice");
+	suite_ok(is_refused(task_remove(&t, NULL)), "removed while it runs");
 	suite_class(task_state(&t, "ghost", &s), GT_NOT_FOUND, "state of no exec: not found");
 	suite_class(task_kill(&t, "ghost", SIGKILL), GT_NOT_FOUND, "kill of no exec");
 	suite_class(gt_runtime_start(g->r, &g->call, "moment", "ghost", &pid), GT_NOT_FOUND,
 		    "start of no exec");
-	suite_ok(refused(task_kill(&t, "", 4000)), "an impossible signal");
+	suite_ok(is_refused(task_kill(&t, "", 4000)), "an impossible signal");
 	suite_ok(task_status(&t, "") == GT_TASK_RUNNING, "after all this it is RUNNING");
 	other.ns = "other";
 	suite_class(gt_runtime_state(g->r, &other, "moment", "", &s), GT_NOT_FOUND,
 		    "another namespace does not have it");
 	suite_class(task_kill(&t, "", SIGKILL), GT_OK, "kill");
 	suite_class(task_wait(&t, "", 20, NULL), GT_OK, "it ends");
-	suite_ok(refused(gt_runtime_start(g->r, &g->call, "moment", "", &pid)),
+	suite_ok(is_refused(gt_runtime_start(g->r, &g->call, "moment", "", &pid)),
 		 "a stopped task does not start again");
 	suite_class(task_remove(&t, NULL), GT_OK, "remove");
 	task_done(&t);
@@ -82,7 +73,7 @@ static void bad_spec(struct rig *g, const char *what, const char *spec)
 		e = gt_runtime_start(g->r, &g->call, "bad", "", &t.pid);
 		suite_class(task_remove(&t, &exit), GT_OK, "remove %s", what);
 	}
-	suite_ok(refused(e), "%s is refused", what);
+	suite_ok(is_refused(e), "%s is refused", what);
 	suite_class(task_remove(&t, &exit), GT_NOT_FOUND, "no task of it is left");
 	rig_clean(g, before, what);
 	task_done(&t);

@@ -429,3 +429,11 @@ int count_tasks(struct rig *g)
 	e = gt_runtime_walk(g->r, &g->call, count_one, &n);
 	return e ? -1 : n;
 }
+
+bool is_refused(struct gt_error *e)
+{
+	enum gt_class cls = gt_error_class(e);
+
+	gt_error_free(e);
+	return cls != GT_OK && cls != GT_UNAVAILABLE && cls != GT_DEADLINE_EXCEEDED;
+}

@@ -82,8 +82,10 @@ char *rig_traces(struct rig *g);
 /* Compares with what was; passes if all has gone within some seconds. */
 void rig_clean(struct rig *g, const char *before, const char *what);
 
+/* Takes an error; whether it is one, of a class that runtimes may choose. */
+bool is_refused(struct gt_error *e);
+
 /* The parts. */
-void suite_runtime_life(struct rig *g);
 void suite_runtime_exec(struct rig *g);
 void suite_runtime_refusals(struct rig *g);
 void suite_runtime_faults(struct rig *g);

@@ -129,9 +129,9 @@ static void add_members(const char *folder, const char *path, struct gt_pidfds *
 {
 	gt_autofree char *file = gt_strf("%s/cgroup.procs", folder);
 	gt_auto(gt_buf) b = GT_BUF_INIT;
-	gt_autoptr(gt_error) e = gt_file_read(AT_FDCWD, file, PROCS_MAX, &b);
 	gt_auto(gt_strv) lines = { 0 };
 
+	gt_error_free(gt_file_read(AT_FDCWD, file, PROCS_MAX, &b)); /* it may have gone meanwhile */
 	gt_strv_split(&lines, b.s, '\n');
 	for (size_t i = 0; i < lines.n; i++) {
 		size_t before = out->n;
