@@ -164,7 +164,9 @@ static struct gt_error *instance_open(struct slot *s)
 					    s->extra->v[i], s->name);
 		GT_TRY(gt_error_wrap(gt_option_set_text(o, s->config, eq + 1), "%s", name));
 	}
-	GT_TRY(folders_prepare(s->host));
+	/* Neither frontends nor services keep anything: `ctr help` needs no root. */
+	if (p->kind != GT_FRONTEND && p->kind != GT_SERVICES)
+		GT_TRY(folders_prepare(s->host));
 	s->root = gt_strf("%s/%s.%s", set->root, gt_kind_type(p->kind), p->id);
 	s->state_dir = gt_strf("%s/%s.%s", set->state, gt_kind_type(p->kind), p->id);
 	s->init = (struct gt_init){
@@ -180,11 +182,8 @@ static struct gt_error *instance_open(struct slot *s)
 		.base_root = set->root,
 		.base_state = set->state,
 	};
-	/* Frontends, services and runtimes keep nothing of their own unless they make it. */
-	if (p->kind != GT_FRONTEND && p->kind != GT_SERVICES && p->kind != GT_RUNTIME &&
-	    p->kind != GT_DIFFER) {
+	if (p->kind == GT_CONTENT || p->kind == GT_SNAPSHOTTER || p->kind == GT_METADATA)
 		GT_TRY(folder_make(s->root, 0700));
-	}
 	GT_TRY(needs_open(s));
 	return gt_kind_open(p->kind, s->module->ops, &s->init, &s->instance);
 }
