@@ -34,6 +34,8 @@ struct layer_done {
 
 GT_MUST_USE struct gt_error *layer_apply(const struct layer_job_options *o, struct layer_done *out);
 GT_MUST_USE struct gt_error *layer_list(const struct layer_job_options *o, struct layer_done *out);
+GT_MUST_USE struct gt_error *layer_measure(const struct layer_job_options *o,
+					   struct layer_done *out);
 GT_MUST_USE struct gt_error *layer_diff(const struct layer_job_options *o, struct layer_done *out);
 
 /* Frames on the result descriptor. Exits if nobody reads them any more. */
