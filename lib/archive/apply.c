@@ -7,7 +7,26 @@
 #include <archive/layer.h>
 #include <archive/reader.h>
 
+#include <pthread.h>
+#include <unistd.h>
+
+#define WRITE_BACK_EACH 500000 /* microseconds */
 #define MEMORY (160 << 20) /* besides zstd's window; what is needed is far less */
+
+/*
+ * Starts writing to the disk what has gathered, every now and then: the kernel alone would wait for long,
+ * and whoever makes the snapshot durable would wait for all of it. It may be in the middle of that when
+ * the process ends; what it writes then has to be written anyhow.
+ */
+static void *write_back(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		usleep(WRITE_BACK_EACH);
+		syncfs(GT_LAYER_ROOT);
+	}
+	return NULL;
+}
 
 static struct gt_error *apply_entries(const struct layer_job_options *o, struct layer_reader *r,
 				      struct layer_extract *x, int64_t *entries)
@@ -42,7 +61,6 @@ static struct gt_error *apply_blob(const struct layer_job_options *o, struct lay
 			  : o->userxattr ? "user.overlay.opaque"
 					 : "trusted.overlay.opaque",
 		.userns = o->userns,
-		.writeback = o->writeback,
 		.max_size = o->max_size,
 		.warn = layer_say_warning,
 	};
@@ -82,6 +100,12 @@ struct gt_error *layer_apply(const struct layer_job_options *o, struct layer_don
 	GT_TRY(layer_input_open(&io, &in));
 	if (o->thread)
 		GT_TRY(layer_input_start_thread(in));
+	if (o->writeback) {
+		pthread_t t;
+
+		if (!pthread_create(&t, NULL, write_back, NULL)) /* without it, it is only slower */
+			pthread_detach(t);
+	}
 	GT_TRY(layer_confine_calls(LAYER_WRITES));
 	GT_TRY(apply_blob(o, in, out));
 	out->size = layer_input_produced(in);

@@ -98,7 +98,7 @@ static const int write_calls[] = {
 	SCMP_SYS(mkdirat),   SCMP_SYS(mknodat),	  SCMP_SYS(symlinkat), SCMP_SYS(linkat),
 	SCMP_SYS(unlinkat),  SCMP_SYS(ftruncate), SCMP_SYS(fchown),    SCMP_SYS(fchownat),
 	SCMP_SYS(fchmod),    SCMP_SYS(utimensat), SCMP_SYS(fsetxattr), SCMP_SYS(lsetxattr),
-	SCMP_SYS(pwrite64),  SCMP_SYS(sync_file_range),
+	SCMP_SYS(pwrite64),  SCMP_SYS(syncfs),
 };
 
 static struct gt_error *allow(scmp_filter_ctx ctx, const int *calls, size_t n)

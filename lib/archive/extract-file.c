@@ -11,9 +11,6 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#define WRITEBACK_FROM (1 << 20)
-#define WRITEBACK_EACH (16 << 20)
-
 static struct gt_error *write_at(int fd, const char *p, size_t len, int64_t *pos, int64_t off)
 {
 	while (len) {
@@ -33,10 +30,9 @@ static struct gt_error *write_at(int fd, const char *p, size_t len, int64_t *pos
 	return NULL;
 }
 
-static struct gt_error *write_content(struct layer_extract *x, struct layer_reader *r, int fd,
-				      int64_t size)
+static struct gt_error *write_content(struct layer_reader *r, int fd, int64_t size)
 {
-	int64_t pos = 0, end = 0, flushed = 0;
+	int64_t pos = 0, end = 0;
 
 	for (;;) {
 		const void *data;
@@ -51,15 +47,9 @@ static struct gt_error *write_content(struct layer_extract *x, struct layer_read
 		GT_TRY(write_at(fd, data, len, &pos, off));
 		if ((int64_t)(off + len) > end)
 			end = off + len;
-		if (x->o.writeback && end - flushed >= WRITEBACK_EACH) {
-			sync_file_range(fd, flushed, end - flushed, SYNC_FILE_RANGE_WRITE);
-			flushed = end;
-		}
 	}
 	if (end < size && ftruncate(fd, size) < 0) /* it ends in a hole */
 		return gt_error_errno(layer_tree_class(errno), errno, "set size");
-	if (x->o.writeback && end - flushed >= WRITEBACK_FROM)
-		sync_file_range(fd, flushed, end - flushed, SYNC_FILE_RANGE_WRITE);
 	return NULL;
 }
 
@@ -81,7 +71,7 @@ struct gt_error *layer_extract_file(struct layer_extract *x, struct layer_reader
 			GT_TRY(layer_extract_make_room(x, base, errno, i, "make file"));
 	}
 	if (size)
-		GT_TRY(write_content(x, r, fd, size));
+		GT_TRY(write_content(r, fd, size));
 	if (owner && fchown(fd, at->uid, at->gid) < 0)
 		return gt_error_errno(layer_tree_class(errno), errno, "change owner");
 	GT_TRY(layer_extract_xattrs(x, entry, fd, base));

@@ -20,7 +20,6 @@ struct layer_extract_options {
 	 */
 	const char *opaque;
 	bool userns; /* devices cannot be made: they are left out */
-	bool writeback; /* start writing large files to the disk at once */
 	int64_t max_size; /* of one file; 0: none */
 	void (*warn)(void *arg, const char *text);
 	void *arg;
