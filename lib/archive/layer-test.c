@@ -23,14 +23,28 @@
 #include <sys/xattr.h>
 
 /* A folder with the target in it and, beside it, what must stay as it is. */
-static char *base, *target, *outside;
+static char *all, *base, *target, *outside;
+
+/* Runs in the process that no failing test ends. */
+static void setup_all(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	all = gt_strf("%s/gantry-layer.XXXXXX", tmp ? tmp : "/tmp");
+	ck_assert_ptr_nonnull(mkdtemp(all));
+}
+
+static void teardown_all(void)
+{
+	gt_error_free(gt_file_remove_tree(AT_FDCWD, all));
+	free(all);
+}
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
 	gt_autofree char *secret = NULL;
 
-	base = gt_strf("%s/gantry-layer.XXXXXX", tmp ? tmp : "/tmp");
+	base = gt_strf("%s/XXXXXX", all);
 	ck_assert_ptr_nonnull(mkdtemp(base));
 	target = gt_strf("%s/target", base);
 	outside = gt_strf("%s/outside", base);
@@ -591,6 +605,7 @@ int main(void)
 		return 0;
 	}
 	tcase_set_timeout(tc, 120);
+	tcase_add_unchecked_fixture(tc, setup_all, teardown_all);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, names_that_leave);
 	tcase_add_test(tc, absolute_names_stay_inside);
