@@ -152,6 +152,13 @@ static struct gt_error *apply_layer(struct gt_unpack *u, size_t i, bool alone, b
 	return NULL;
 }
 
+static void set_state(struct gt_unpack *u, size_t i, enum layer_state state)
+{
+	pthread_mutex_lock(&u->lock);
+	u->layers[i].state = state;
+	pthread_mutex_unlock(&u->lock);
+}
+
 /* 'rebase': it was applied alone, and one sync was made for all of those. */
 static struct gt_error *commit_layer(struct gt_unpack *u, size_t i, bool rebase)
 {
@@ -161,7 +168,7 @@ static struct gt_error *commit_layer(struct gt_unpack *u, size_t i, bool rebase)
 	struct gt_error *e;
 
 	if (!l->key) { /* somebody else's */
-		l->state = LAYER_PRESENT;
+		set_state(u, i, LAYER_PRESENT);
 		return NULL;
 	}
 	layer_labels(u, i, &labels);
@@ -173,10 +180,10 @@ static struct gt_error *commit_layer(struct gt_unpack *u, size_t i, bool rebase)
 	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
 		gt_error_free(e);
 		remove_snapshot(u, l->key);
-		l->state = LAYER_PRESENT;
+		set_state(u, i, LAYER_PRESENT);
 	} else {
 		GT_TRY(gt_error_wrap(e, "commit snapshot %s", u->v->chain_ids.v[i]));
-		l->state = LAYER_COMMITTED;
+		set_state(u, i, LAYER_COMMITTED);
 	}
 	free(gt_steal(&l->key));
 	return NULL;
