@@ -278,8 +278,58 @@ static void paused_and_lost(struct rig *g)
 	rig_clean(g, before, "purge of paused tasks");
 }
 
+static struct gt_error *run_in_pod(struct rig *g, struct task *t, const char *id)
+{
+	static const char *const args[] = { "/bin/sleep", "1000", NULL };
+	gt_autofree char *spec = task_spec(g, id, false, NULL, args);
+	gt_autofree char *marked = gt_strf(
+		"{\"annotations\":{\"io.kubernetes.cri.sandbox-id\":\"pod\"},%s", spec + 1);
+
+	GT_TRY(task_create_spec(g, t, id, 0, marked));
+	return gt_runtime_start(g->r, &g->call, id, "", &t->pid);
+}
+
+/* Tasks that may share their holder: the end of one, even of the first, is not the others'. */
+static void pods(struct rig *g)
+{
+	gt_autofree char *before = rig_traces(g);
+	struct task t[3];
+	struct gt_exit exit;
+	int pid;
+
+	suite_class(run_in_pod(g, &t[0], "pod"), GT_OK, "run the first task of a pod");
+	suite_class(run_in_pod(g, &t[1], "member1"), GT_OK, "run the second");
+	suite_class(run_in_pod(g, &t[2], "member2"), GT_OK, "run the third");
+	pid = holder(&t[0]);
+	suite_note("%s", pid && pid == holder(&t[2]) ? "they share their holder"
+						     : "each has a holder of its own");
+	suite_class(task_kill(&t[1], "", SIGKILL), GT_OK, "kill the second");
+	suite_class(task_wait(&t[1], "", 20, NULL), GT_OK, "it ends");
+	suite_class(task_remove(&t[1], NULL), GT_OK, "remove it");
+	suite_ok(task_status(&t[0], "") == GT_TASK_RUNNING &&
+			 task_status(&t[2], "") == GT_TASK_RUNNING,
+		 "the others run on");
+	if (g->r->ops->purge) {
+		suite_class(gt_runtime_purge(g->r, &g->call, "pod", &exit), GT_OK,
+			    "purge the first");
+	} else {
+		suite_class(task_kill(&t[0], "", SIGKILL), GT_OK, "kill the first");
+		suite_class(task_wait(&t[0], "", 20, NULL), GT_OK, "it ends");
+		suite_class(task_remove(&t[0], NULL), GT_OK, "remove it");
+	}
+	suite_ok(task_status(&t[2], "") == GT_TASK_RUNNING, "the third runs on");
+	suite_class(task_kill(&t[2], "", SIGKILL), GT_OK, "kill it");
+	suite_class(task_wait(&t[2], "", 20, NULL), GT_OK, "it ends");
+	suite_class(task_remove(&t[2], NULL), GT_OK, "remove it");
+	suite_ok(!pid || ends_soon(pid), "the holder has gone with the last");
+	for (int i = 0; i < 3; i++)
+		task_done(&t[i]);
+	rig_clean(g, before, "a pod");
+}
+
 void suite_runtime_faults(struct rig *g)
 {
+	pods(g);
 	outlives_its_maker(g);
 	killed_makers(g);
 	dead_holder(g);
