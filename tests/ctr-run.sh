@@ -167,7 +167,7 @@ is "$status/$out" "4//tmp
 got=$(on_pty $'tty; exit 6\n' "$ctr_program" t exec --exec-id e3 -t c2 sh -c 'PS1="# " exec sh')
 like "$got" $'\n/dev/pts/[0-9]+\n.*status 6$' "exec -t"
 try ctr t ps c2
-like "$out" $'^PID      INFO\n[0-9]+ +-' "tasks ps"
+like "$out" $'^PID +INFO\n[0-9]+ +-' "tasks ps"
 try ctr t metrics c2
 like "$out" "^ID +TIMESTAMP +.*METRIC +VALUE +.*pids.current +[0-9]+" "tasks metrics"
 try ctr t metrics --format json c2

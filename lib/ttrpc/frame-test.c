@@ -131,7 +131,7 @@ END_TEST
 
 START_TEST(malformed_response_is_an_error)
 {
-	static const char *const bad[] = { "\x0a", "\x0a\x05" "ab", "\x12\xff\xff\xff\xff\x0f", "\xff" };
+	static const char *const bad[] = { "\x0a", ("\x0a\x05" "ab"), "\x12\xff\xff\xff\xff\x0f", "\xff" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		ProtobufCMessage *m = NULL;

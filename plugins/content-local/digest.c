@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+/*
+ * libcrypto's plain functions instead of EVP, linked into the plugin: loading libcrypto.so and its
+ * providers would cost each command milliseconds, also those that hash nothing.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "local.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define BLOCK (256 * 1024) /* read and hashed while still in the second-level cache */
@@ -26,32 +31,27 @@ void digest_init(struct local_store *s)
 	}
 }
 
-void digest_done(struct local_store *s)
+void digest_start(struct digest *d, enum digest_alg alg)
 {
-	for (size_t i = 0; i < DIGEST_ALG_COUNT; i++)
-		EVP_MD_free(s->algs[i].md);
+	d->alg = alg;
+	switch (alg) {
+	case DIGEST_SHA384:
+		SHA384_Init(&d->sha512);
+		break;
+	case DIGEST_SHA512:
+		SHA512_Init(&d->sha512);
+		break;
+	default:
+		SHA256_Init(&d->sha256);
+	}
 }
 
-struct gt_error *digest_md(struct local_store *s, enum digest_alg alg, const EVP_MD **out)
+void digest_update(struct digest *d, const void *data, size_t len)
 {
-	static const char *const names[DIGEST_ALG_COUNT] = {
-		[DIGEST_SHA256] = "SHA2-256",
-		[DIGEST_SHA384] = "SHA2-384",
-		[DIGEST_SHA512] = "SHA2-512",
-	};
-	EVP_MD *md = atomic_load(&s->algs[alg].md), *none = NULL;
-
-	if (!md) {
-		md = EVP_MD_fetch(NULL, names[alg], NULL);
-		if (!md)
-			return gt_error_new(GT_INTERNAL, "libcrypto has no %s", names[alg]);
-		if (!atomic_compare_exchange_strong(&s->algs[alg].md, &none, md)) {
-			EVP_MD_free(md); /* another thread was first */
-			md = none;
-		}
-	}
-	*out = md;
-	return NULL;
+	if (d->alg == DIGEST_SHA256)
+		SHA256_Update(&d->sha256, data, len);
+	else
+		SHA512_Update(&d->sha512, data, len);
 }
 
 enum digest_alg digest_alg_of(const struct local_store *s, const char *digest)
@@ -65,7 +65,7 @@ enum digest_alg digest_alg_of(const struct local_store *s, const char *digest)
 	return DIGEST_SHA256;
 }
 
-struct gt_error *digest_feed_file(EVP_MD_CTX *ctx, int fd, int64_t from, int64_t len,
+struct gt_error *digest_feed_file(struct digest *d, int fd, int64_t from, int64_t len,
 				  const struct gt_call *call)
 {
 	gt_autofree char *block = gt_xmalloc(BLOCK);
@@ -82,8 +82,7 @@ struct gt_error *digest_feed_file(EVP_MD_CTX *ctx, int fd, int64_t from, int64_t
 		if (n == 0)
 			return gt_error_new(GT_DATA_LOSS, "the file ends at %lld, not at %lld",
 					    (long long)from, (long long)end);
-		if (!EVP_DigestUpdate(ctx, block, n))
-			return gt_error_new(GT_INTERNAL, "libcrypto: update the digest");
+		digest_update(d, block, n);
 		from += n;
 		if (call)
 			GT_TRY(gt_call_check(call));
@@ -101,34 +100,31 @@ static void add_hex(struct gt_buf *b, const unsigned char *bytes, size_t n)
 	}
 }
 
-struct gt_error *digest_text(const EVP_MD_CTX *ctx, const char *alg, char **out)
+char *digest_text(const struct digest *d, const char *alg)
 {
-	EVP_MD_CTX *copy = EVP_MD_CTX_new();
-	unsigned char bytes[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	bool ok = copy && EVP_MD_CTX_copy_ex(copy, ctx) && EVP_DigestFinal_ex(copy, bytes, &n);
+	struct digest copy = *d;
+	unsigned char bytes[SHA512_DIGEST_LENGTH];
 	struct gt_buf b = GT_BUF_INIT;
+	size_t n = SHA256_DIGEST_LENGTH;
 
-	EVP_MD_CTX_free(copy);
-	if (!ok)
-		return gt_error_new(GT_INTERNAL, "libcrypto: finish the digest");
+	if (d->alg == DIGEST_SHA256) {
+		SHA256_Final(bytes, &copy.sha256);
+	} else {
+		n = d->alg == DIGEST_SHA384 ? SHA384_DIGEST_LENGTH : SHA512_DIGEST_LENGTH;
+		SHA512_Final(bytes, &copy.sha512);
+	}
 	gt_buf_addf(&b, "%s:", alg);
 	add_hex(&b, bytes, n);
-	*out = gt_buf_detach(&b);
-	return NULL;
+	return gt_buf_detach(&b);
 }
 
-struct gt_error *digest_of_string(struct local_store *s, const char *text, char **out)
+char *digest_of_string(const char *text)
 {
-	unsigned char bytes[EVP_MAX_MD_SIZE];
-	struct gt_buf b = GT_BUF_INIT;
-	const EVP_MD *md;
-	unsigned n = 0;
+	struct digest d;
+	gt_autofree char *full = NULL;
 
-	GT_TRY(digest_md(s, DIGEST_SHA256, &md));
-	if (!EVP_Digest(text, strlen(text), bytes, &n, md, NULL))
-		return gt_error_new(GT_INTERNAL, "libcrypto: digest of a ref");
-	add_hex(&b, bytes, n);
-	*out = gt_buf_detach(&b);
-	return NULL;
+	digest_start(&d, DIGEST_SHA256);
+	digest_update(&d, text, strlen(text));
+	full = digest_text(&d, "sha256");
+	return gt_xstrdup(strchr(full, ':') + 1);
 }

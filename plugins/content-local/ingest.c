@@ -59,7 +59,7 @@ struct gt_error *ingest_lock(struct local_store *s, const char *ref, bool make, 
 	gt_autofree char *folder = NULL;
 
 	GT_TRY(check_ref(ref));
-	GT_TRY(digest_of_string(s, ref, &folder));
+	folder = digest_of_string(ref);
 	for (;;) {
 		gt_autofd int fd = -1;
 		int err;
@@ -185,15 +185,15 @@ static struct gt_error *read_named(struct local_store *s, const char *name,
 {
 	gt_autofd int dir = open_folder(s, name);
 	gt_autofree char *hash = NULL;
-	struct gt_error *e;
+	struct gt_error *e = NULL;
 
 	if (dir < 0)
 		return gt_error_errno(errno == ENOENT || errno == ENOTDIR ? GT_NOT_FOUND
 									  : GT_UNKNOWN,
 				      errno, "open ingest folder %s", name);
 	GT_TRY(ingest_read(dir, out));
-	e = digest_of_string(s, out->ref, &hash);
-	if (!e && strcmp(hash, name))
+	hash = digest_of_string(out->ref);
+	if (strcmp(hash, name))
 		e = gt_error_new(GT_NOT_FOUND, "the folder %s has the ref of another", name);
 	if (e)
 		gt_ingest_info_done(out);
@@ -209,7 +209,7 @@ struct gt_error *ingest_status(struct gt_content *c, struct gt_call *call, const
 
 	(void)call;
 	GT_TRY(check_ref(ref));
-	GT_TRY(digest_of_string(s, ref, &name));
+	name = digest_of_string(ref);
 	e = read_named(s, name, out);
 	if (gt_error_class(e) != GT_NOT_FOUND)
 		return e;

@@ -100,7 +100,6 @@ void local_close(struct gt_content *c)
 
 	if (!s)
 		return;
-	digest_done(s);
 	if (s->blobs >= 0)
 		close(s->blobs);
 	if (s->ingests >= 0)

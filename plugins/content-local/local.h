@@ -16,7 +16,7 @@
 #include <gantry/buf.h>
 #include <gantry/content.h>
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #define STORE_REF_MAX 65535 /* bytes of a ref */
 
@@ -29,7 +29,15 @@ enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_ALG_COUNT 
 struct digest_alg_info {
 	const char *name;
 	size_t hex; /* length of the digest in hex digits */
-	_Atomic(EVP_MD *) md; /* NULL until first used */
+};
+
+/* A digest being made. A plain value: a copy of it goes on by itself. */
+struct digest {
+	enum digest_alg alg;
+	union {
+		SHA256_CTX sha256;
+		SHA512_CTX sha512; /* sha384, too */
+	};
 };
 
 struct local_store {
@@ -59,21 +67,17 @@ struct gt_error *local_sync_folder(int dirfd, const char *path);
 
 /* digest.c */
 void digest_init(struct local_store *s);
-void digest_done(struct local_store *s);
-/*
- * libcrypto's object for an algorithm. Looked up once, for that takes locks, and not before it is
- * needed, for it starts libcrypto: who only reads does not pay a millisecond for it.
- */
-struct gt_error *digest_md(struct local_store *s, enum digest_alg alg, const EVP_MD **out);
+void digest_start(struct digest *d, enum digest_alg alg);
+void digest_update(struct digest *d, const void *data, size_t len);
 /* The algorithm of a checked digest. */
 enum digest_alg digest_alg_of(const struct local_store *s, const char *digest);
-/* Hashes the first 'len' bytes of 'fd' into 'ctx'; DATA_LOSS if the file is shorter. */
-struct gt_error *digest_feed_file(EVP_MD_CTX *ctx, int fd, int64_t from, int64_t len,
+/* Hashes 'len' bytes of 'fd' at 'from' into 'd'; DATA_LOSS if the file is shorter. */
+struct gt_error *digest_feed_file(struct digest *d, int fd, int64_t from, int64_t len,
 				  const struct gt_call *call);
-/* What 'ctx' has seen so far, as "ALG:HEX"; 'ctx' can go on. */
-struct gt_error *digest_text(const EVP_MD_CTX *ctx, const char *alg, char **out);
-/* Hex SHA-256 of a string. */
-struct gt_error *digest_of_string(struct local_store *s, const char *text, char **out);
+/* What 'd' has seen so far, as "ALG:HEX", a new string; 'd' can go on. */
+char *digest_text(const struct digest *d, const char *alg);
+/* Hex SHA-256 of a string, a new string. */
+char *digest_of_string(const char *text);
 
 /* ingest.c: folders of ingests. */
 struct gt_error *ingest_status(struct gt_content *c, struct gt_call *call, const char *ref,

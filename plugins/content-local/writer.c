@@ -28,7 +28,7 @@ struct local_writer {
 	char *name; /* of the folder */
 	struct gt_ingest_info info; /* .offset is the file's length */
 	enum digest_alg alg;
-	EVP_MD_CTX *ctx;
+	struct digest digest;
 	int64_t hashed;
 	int64_t flushed; /* writeback has begun up to here */
 	bool facts; /* startedat and the like are written */
@@ -42,15 +42,10 @@ static struct local_writer *writer_of(struct gt_writer *w)
 	return (struct local_writer *)w;
 }
 
-static struct gt_error *hash_restart(struct local_writer *w)
+static void hash_restart(struct local_writer *w)
 {
-	const EVP_MD *md;
-
 	w->hashed = 0;
-	GT_TRY(digest_md(w->store, w->alg, &md));
-	if (!EVP_DigestInit_ex2(w->ctx, md, NULL))
-		return gt_error_new(GT_INTERNAL, "libcrypto: start a digest");
-	return NULL;
+	digest_start(&w->digest, w->alg);
 }
 
 static struct gt_error *hash_catch_up(struct local_writer *w, const struct gt_call *call)
@@ -59,9 +54,11 @@ static struct gt_error *hash_catch_up(struct local_writer *w, const struct gt_ca
 
 	if (w->hashed == w->info.offset)
 		return NULL;
-	e = digest_feed_file(w->ctx, w->data, w->hashed, w->info.offset - w->hashed, call);
-	if (e)
-		return gt_error_first(e, hash_restart(w));
+	e = digest_feed_file(&w->digest, w->data, w->hashed, w->info.offset - w->hashed, call);
+	if (e) {
+		hash_restart(w);
+		return e;
+	}
 	w->hashed = w->info.offset;
 	return NULL;
 }
@@ -100,8 +97,7 @@ static struct gt_error *append(struct local_writer *w, const char *p, size_t len
 		if (n < 0)
 			return gt_error_errno(gt_file_class(errno), errno, "write ingest %s at %lld",
 					      w->info.ref, (long long)w->info.offset);
-		if (!EVP_DigestUpdate(w->ctx, p, n))
-			return gt_error_new(GT_INTERNAL, "libcrypto: update the digest");
+		digest_update(&w->digest, p, n);
 		w->info.offset += n;
 		w->hashed += n;
 		p += n;
@@ -182,7 +178,9 @@ static struct gt_error *cut(struct local_writer *w, int64_t size)
 	w->info.offset = size;
 	if (w->flushed > size)
 		w->flushed = size;
-	return w->hashed > size ? hash_restart(w) : NULL;
+	if (w->hashed > size)
+		hash_restart(w);
+	return NULL;
 }
 
 static struct gt_error *local_truncate(struct gt_writer *writer, int64_t size)
@@ -214,7 +212,8 @@ static struct gt_error *local_digest(struct gt_writer *writer, char **out)
 	struct local_writer *w = writer_of(writer);
 
 	GT_TRY(hash_catch_up(w, NULL));
-	return digest_text(w->ctx, w->store->algs[w->alg].name, out);
+	*out = digest_text(&w->digest, w->store->algs[w->alg].name);
+	return NULL;
 }
 
 /* Size and digest are as asked; '*out' is the digest. */
@@ -229,10 +228,10 @@ static struct gt_error *verify(struct local_writer *w, int64_t size, const char 
 				    (long long)w->info.offset, (long long)size);
 	if (expected && digest_alg_of(w->store, expected) != w->alg) {
 		w->alg = digest_alg_of(w->store, expected);
-		GT_TRY(hash_restart(w));
+		hash_restart(w);
 	}
 	GT_TRY(hash_catch_up(w, NULL));
-	GT_TRY(digest_text(w->ctx, w->store->algs[w->alg].name, &digest));
+	digest = digest_text(&w->digest, w->store->algs[w->alg].name);
 	if (expected && strcmp(digest, expected))
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "unexpected commit digest %s, expected %s", digest, expected);
@@ -331,7 +330,6 @@ static void local_writer_close(struct gt_writer *writer)
 		close(w->data);
 	if (w->dir >= 0)
 		ingest_unlock(w->dir);
-	EVP_MD_CTX_free(w->ctx);
 	gt_ingest_info_done(&w->info);
 	free(w->name);
 	free(w->block);
@@ -426,13 +424,12 @@ struct gt_error *writer_open(struct gt_content *c, struct gt_call *call, const c
 	}
 	w = gt_xcalloc(1, sizeof(*w));
 	*w = (struct local_writer){
-		.base.ops = &writer_ops, .store = s, .dir = -1, .data = -1, .ctx = EVP_MD_CTX_new()
+		.base.ops = &writer_ops, .store = s, .dir = -1, .data = -1
 	};
 	if (expected)
 		w->alg = digest_alg_of(s, expected);
-	e = w->ctx ? hash_restart(w) : gt_error_new(GT_INTERNAL, "libcrypto: make a digest");
-	if (!e)
-		e = ingest_lock(s, ref, true, &w->dir, &w->name);
+	hash_restart(w);
+	e = ingest_lock(s, ref, true, &w->dir, &w->name);
 	if (!e)
 		e = gt_error_wrap(resume(w, call, ref, total, expected), "ingest %s", ref);
 	if (e) {
