@@ -43,7 +43,7 @@ print(struct.unpack("iii",s.getsockopt(socket.SOL_SOCKET,socket.SO_PEERCRED,12))
 call() { # ID METHOD FIELDS...: straight to the shim
 	local id=$1
 	shift
-	timeout 60 python3 "$abs_top_srcdir/tests/shim-client.py" "$(sed 's|^unix://||' "$bundles/$id/address")" "$@"
+	timeout 60 python3 "$abs_top_srcdir/tests/shim_client.py" "$(sed 's|^unix://||' "$bundles/$id/address")" "$@"
 }
 removed() { # ID...: and nothing stays
 	local id

@@ -7,6 +7,7 @@
 #include "leftover.h"
 #include "options.h"
 #include "runtime.h"
+#include "socket.h"
 #include "spec.h"
 
 #include <gantry/call.h>
@@ -25,6 +26,7 @@
 
 /* The daemon gives up after five seconds. */
 #define RUNTIME_SECONDS 4
+#define ADDRESS_MAX 4096
 
 /* Runs it to its end, or kills it. Its messages go to our standard error, which the daemon logs. */
 static void runtime_delete(const struct runtime *rt, const char *id)
@@ -107,7 +109,11 @@ struct gt_error *action_delete(const struct shim_args *args)
 		leftover_end(spec.cgroups_path, args->id);
 	if (bundle) {
 		gt_autofree char *rootfs = gt_strf("%s/rootfs", bundle);
+		gt_autofree char *file = gt_strf("%s/address", bundle);
+		gt_auto(gt_buf) address = GT_BUF_INIT;
 
+		gt_error_free(gt_file_read(AT_FDCWD, file, ADDRESS_MAX, &address));
+		socket_release(address.s);
 		gt_log_warn_take(gt_mount_unmount_all(rootfs, GT_UNMOUNT_DETACH), "unmount %s",
 				 rootfs);
 	}

@@ -9,6 +9,8 @@
 #include "socket.h"
 #include "spec.h"
 
+#include "core/log.h"
+
 #include <gantry/call.h>
 #include <gantry/file.h>
 #include <gantry/log.h>
@@ -19,12 +21,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #define INPUT_MAX (10 * 1024 * 1024)
+
+void action_log(bool debug)
+{
+	/* The daemon reads it; where there is none, nobody does. */
+	int fd = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	struct gt_error *e = gt_log_set(&(struct gt_log_setup){
+		.fd = fd,
+		.level = debug ? GT_LOG_DEBUG : GT_LOG_INFO,
+	});
+
+	signal(SIGPIPE, SIG_IGN);
+	gt_error_free(e);
+}
 
 struct gt_error *action_input(struct gt_buf *out)
 {
@@ -94,24 +110,36 @@ static void sched_core(void)
 		gt_log_warn("no core scheduling: %s", strerror(errno));
 }
 
-/* The serving process is this program, copied: it need not be loaded again. */
-static struct gt_error *serve_start(const struct shim_args *args, const struct options *o,
-				    int fd, const char *path)
+/* Takes 'fd'. The serving process is this program, copied: it need not be loaded again. */
+static struct gt_error *serve_start_take(const struct shim_args *args, const struct options *o,
+					 int fd, const char *path)
 {
-	struct gt_error *e;
-	struct serve *s;
+	gt_auto(gt_buf) why = GT_BUF_INIT;
+	struct gt_error *e = NULL;
+	int ready[2];
 	pid_t pid;
 
-	GT_TRY(serve_new_take(args, fd, path, &s));
-	pid = fork();
-	if (pid < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "fork");
+	pid = pipe2(ready, O_CLOEXEC) == 0 ? fork() : -1;
+	if (pid < 0) {
+		e = gt_error_errno(GT_UNKNOWN, errno, "fork");
+		close(fd);
+		return e;
+	}
 	if (pid == 0) {
+		close(ready[0]);
 		sched_core();
 		memset(args->action, 0, strlen(args->action)); /* as ps shows it: it serves */
-		_exit(serve_run(s));
+		_exit(serve_take(args, fd, path, ready[1]));
 	}
-	e = *o->shim_cgroup ? cgroup_join(o->shim_cgroup, pid) : NULL;
+	close(fd);
+	close(ready[1]);
+	while (read(ready[0], gt_buf_reserve(&why, 1), 1) == 1)
+		gt_buf_setlen(&why, why.len + 1);
+	close(ready[0]);
+	if (why.len)
+		e = gt_error_new(GT_UNKNOWN, "%s", why.s);
+	if (!e && *o->shim_cgroup)
+		e = cgroup_join(o->shim_cgroup, pid);
 	if (!e)
 		e = address_print(path);
 	if (e) {
@@ -145,6 +173,7 @@ struct gt_error *action_start(const struct shim_args *args)
 	struct gt_error *e;
 	int fd;
 
+	action_log(args->debug);
 	options_init(&options);
 	GT_TRY(gt_identifier_check("id", args->id));
 	GT_TRY(action_input(&input));
@@ -155,7 +184,7 @@ struct gt_error *action_start(const struct shim_args *args)
 	GT_TRY(socket_claim(path, &fd));
 	if (fd < 0)
 		return address_print(path);
-	e = serve_start(args, &options, fd, path);
+	e = serve_start_take(args, &options, fd, path);
 	if (e)
 		unlink(path);
 	return e;
@@ -163,9 +192,9 @@ struct gt_error *action_start(const struct shim_args *args)
 
 struct gt_error *action_serve(const struct shim_args *args, int *status)
 {
-	struct serve *s;
 	int fd = 3;
 
+	action_log(args->debug);
 	if (args->socket && *args->socket) {
 		const char *path = args->socket;
 
@@ -177,7 +206,7 @@ struct gt_error *action_serve(const struct shim_args *args, int *status)
 		GT_TRY(socket_claim(path, &fd));
 		if (fd < 0)
 			return gt_error_new(GT_ALREADY_EXISTS, "a shim answers at %s", path);
-		GT_TRY(serve_new_take(args, fd, path, &s));
+		*status = serve_take(args, fd, path, -1);
 	} else {
 		int listening = 0;
 		socklen_t len = sizeof(listening);
@@ -187,8 +216,7 @@ struct gt_error *action_serve(const struct shim_args *args, int *status)
 					    "descriptor 3 is no listening socket, and no -socket");
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-		GT_TRY(serve_new_take(args, fd, NULL, &s));
+		*status = serve_take(args, fd, NULL, -1);
 	}
-	*status = serve_run(s);
 	return NULL;
 }

@@ -17,6 +17,8 @@ GT_MUST_USE struct gt_error *action_version(void);
 /* Serves on the inherited descriptor 3, or on -socket. Returns the exit status in '*status'. */
 GT_MUST_USE struct gt_error *action_serve(const struct shim_args *args, int *status);
 
+/* From here on the log goes to the bundle's FIFO: standard error is a part of what `start` answers. */
+void action_log(bool debug);
 /* Adds all of standard input, at most what a daemon would write. */
 struct gt_buf;
 GT_MUST_USE struct gt_error *action_input(struct gt_buf *out);

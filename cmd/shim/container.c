@@ -61,6 +61,13 @@ void container_free(struct container *c)
 	free(c);
 }
 
+void container_forget(struct container *c)
+{
+	free(c->rootfs);
+	c->rootfs = NULL;
+	container_free(c);
+}
+
 void container_look(struct container *c)
 {
 	if (!c->idle || c->n_kills)

@@ -87,6 +87,8 @@ struct container *container_new(struct shim *shim, const char *id, const char *b
 void container_look(struct container *c);
 /* Undoes its mounts and frees it with all of its processes. */
 void container_free(struct container *c);
+/* Frees it and leaves what runs and what is mounted as it is: for a shim that ends. */
+void container_forget(struct container *c);
 
 /* An empty exec_id is init. NULL if there is none of that name. */
 struct process *process_find(struct container *c, const char *exec_id);

@@ -29,8 +29,9 @@ static bool has_reader(int fd)
 	return poll(&p, 1, 0) == 0 || !(p.revents & POLLERR);
 }
 
-static void linger_end(struct linger *l)
+void linger_end(struct linger *l)
 {
+	gt_timer_clear(&l->timer);
 	*l->link = l->next;
 	if (l->next)
 		l->next->link = l->link;

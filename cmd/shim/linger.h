@@ -11,4 +11,7 @@
 /* Takes the write end of a FIFO that we ourselves do not have open for reading any more. */
 void linger_take(struct shim *shim, int fd);
 
+/* Closes it now. */
+void linger_end(struct linger *l);
+
 #endif

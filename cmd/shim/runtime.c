@@ -181,7 +181,7 @@ struct gt_error *runtime_pid_read(const char *path, pid_t *pid)
 	gt_auto(gt_buf) text = GT_BUF_INIT;
 	long n = 0;
 
-	GT_TRY(gt_file_read(AT_FDCWD, path, 32, &text));
+	GT_TRY(gt_error_reclass(gt_file_read(AT_FDCWD, path, 32, &text), GT_UNKNOWN));
 	for (const char *p = text.s; *p && *p != '\n'; p++) {
 		if (*p < '0' || *p > '9' || n > INT_MAX / 10)
 			return gt_error_new(GT_UNKNOWN, "%s holds no pid", path);

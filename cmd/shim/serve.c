@@ -5,14 +5,14 @@
 
 #include "container.h"
 #include "events.h"
+#include "linger.h"
 #include "service.h"
 #include "socket.h"
-
-#include "core/log.h"
 
 #include <gantry/buf.h>
 #include <gantry/call.h>
 #include <gantry/file.h>
+#include <gantry/log.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,7 @@
 struct serve {
 	struct shim shim;
 	struct gt_ttrpc_service services[2];
-	int listening; /* the server's */
 	const char *path; /* of the socket; NULL: somebody else's */
-	bool debug;
 	bool told_to_end; /* by a signal */
 	bool closing;
 	struct gt_timer farewell;
@@ -88,48 +86,7 @@ static struct gt_error *signals_open(struct shim *shim)
 	if (fd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "create a signal descriptor");
 	shim->signals.fn = signal_event;
-	shim->signals.fd = fd;
-	return NULL;
-}
-
-struct gt_error *serve_new_take(const struct shim_args *args, int fd, const char *path,
-				struct serve **out)
-{
-	struct serve *s = gt_xcalloc(1, sizeof(*s));
-	struct gt_error *e;
-
-	s->shim.ns = args->ns;
-	s->shim.id = args->id;
-	s->listening = fd;
-	s->path = path;
-	s->debug = args->debug;
-	e = gt_loop_new(&s->shim.loop);
-	if (e) {
-		close(fd);
-		return e;
-	}
-	service_make(&s->shim, s->services);
-	s->shim.server = gt_ttrpc_server_new(s->shim.loop, s->services, 2);
-	GT_TRY(gt_ttrpc_server_listen_take(s->shim.server, fd));
-	e = signals_open(&s->shim);
-	if (e)
-		return e;
-	s->shim.events = events_new(s->shim.loop, args->ns, getenv("TTRPC_ADDRESS"),
-				    getenv("GANTRY_EVENT_JOURNAL"));
-	*out = s;
-	return NULL;
-}
-
-static void log_open(bool debug)
-{
-	/* The daemon reads it; where there is none, nobody does. */
-	int fd = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	struct gt_error *e = gt_log_set(&(struct gt_log_setup){
-		.fd = fd,
-		.level = debug ? GT_LOG_DEBUG : GT_LOG_INFO,
-	});
-
-	gt_error_free(e);
+	return gt_loop_watch(shim->loop, &shim->signals, fd, EPOLLIN);
 }
 
 /* One more than the daemon's, which we have inherited: the kernel takes us first. */
@@ -148,20 +105,16 @@ static void oom_score_raise(void)
 		gt_log_warn("oom_score_adj stays %s: %s", now, strerror(errno));
 }
 
-static void become_server(const struct serve *s)
+/* A process of its own, apart from the daemon that started it. */
+static void become_server(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
-	/* Who listens is whom a client takes for its peer: not the process that made the socket. */
-	listen(s->listening, SOCKET_BACKLOG);
-	log_open(s->debug);
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);
 	if (null > 2)
 		close(null);
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		gt_log_error("cannot reap the container's processes: %s", strerror(errno));
 	oom_score_raise();
 	/* Few and small blocks, and what is freed goes back. */
 	mallopt(M_ARENA_MAX, 1);
@@ -169,6 +122,49 @@ static void become_server(const struct serve *s)
 	mallopt(M_MMAP_THRESHOLD, 32 * 1024);
 	mallopt(M_TOP_PAD, 0);
 	malloc_trim(0);
+}
+
+/* Takes 'fd'. */
+static struct gt_error *serve_open(struct serve *s, int fd)
+{
+	struct gt_error *e = gt_loop_new(&s->shim.loop);
+
+	if (e) {
+		close(fd);
+		return e;
+	}
+	service_make(&s->shim, s->services);
+	s->shim.server = gt_ttrpc_server_new(s->shim.loop, s->services, 2);
+	s->shim.events = events_new(s->shim.loop, s->shim.ns, getenv("TTRPC_ADDRESS"),
+				    getenv("GANTRY_EVENT_JOURNAL"));
+	/* Who listens is whom a client takes for its peer: not the process that made the socket. */
+	if (listen(fd, SOCKET_BACKLOG) < 0) {
+		e = gt_error_errno(GT_UNKNOWN, errno, "listen");
+		close(fd);
+		return e;
+	}
+	GT_TRY(gt_ttrpc_server_listen_take(s->shim.server, fd));
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "become the reaper of the processes");
+	return signals_open(&s->shim);
+}
+
+static void serve_close(struct serve *s)
+{
+	struct shim *shim = &s->shim;
+
+	gt_ttrpc_server_free(shim->server);
+	while (shim->containers)
+		container_forget(shim->containers);
+	while (shim->lingers)
+		linger_end(shim->lingers);
+	events_free(shim->events);
+	if (shim->signals.on)
+		close(shim->signals.fd);
+	if (shim->oom.on)
+		close(shim->oom.fd);
+	free(shim->early);
+	gt_loop_free(shim->loop);
 }
 
 static void farewell(struct gt_timer *t)
@@ -198,22 +194,29 @@ static bool is_over(struct serve *s)
 	       (s->farewell_over || (events_is_empty(s->shim.events) && !s->shim.lingers));
 }
 
-int serve_run(struct serve *s)
+int serve_take(const struct shim_args *args, int fd, const char *path, int ready)
 {
-	struct gt_error *e = NULL;
+	struct serve s = { .shim = { .ns = args->ns, .id = args->id }, .path = path };
+	struct gt_error *e = serve_open(&s, fd);
+	int status = 0;
 
-	become_server(s);
-	/* Only here: epoll asks for the signals of the process that adds the descriptor. */
-	e = gt_loop_watch(s->shim.loop, &s->shim.signals, s->shim.signals.fd, EPOLLIN);
-	while (!e && !is_over(s))
-		e = gt_loop_step(s->shim.loop);
-	if (!s->closing && s->path)
-		unlink(s->path);
+	if (e && ready >= 0)
+		gt_error_free(gt_file_write_all(ready, gt_error_text(e), strlen(gt_error_text(e)),
+						"the pipe"));
+	if (!e)
+		become_server();
+	if (ready >= 0)
+		close(ready);
+	while (!e && !is_over(&s))
+		e = gt_loop_step(s.shim.loop);
+	if (!s.closing && path)
+		unlink(path);
 	if (e) {
 		gt_log_error("%s", gt_error_text(e));
 		gt_error_free(e);
-		return 1;
+		status = 1;
 	}
 	/* Containers run on: whoever comes after us finds them by the runtime's own state. */
-	return 0;
+	serve_close(&s);
+	return status;
 }

@@ -5,12 +5,11 @@
 
 #include "args.h"
 
-struct serve;
-
-/* Makes all that can fail, while somebody still listens to an error. Takes the listening socket. */
-GT_MUST_USE struct gt_error *serve_new_take(const struct shim_args *args, int fd, const char *path,
-					    struct serve **out);
-/* Becomes a process of its own and serves until it is told to end. Returns the exit status. */
-int serve_run(struct serve *s);
+/*
+ * Makes this process one that serves at the listening socket 'fd', which it takes, until it is told to
+ * end. 'path' is the socket's, to be removed at the end; NULL: somebody else's. Closes 'ready' when
+ * calls are served, or writes to it why they cannot be. Returns the exit status.
+ */
+int serve_take(const struct shim_args *args, int fd, const char *path, int ready);
 
 #endif

@@ -104,6 +104,26 @@ static struct gt_error *bind_listen(const struct sockaddr_un *addr, int *out)
 	return NULL;
 }
 
+void socket_release(const char *address)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *path = !strncmp(address, "unix://", 7) ? address + 7 : "";
+	const char *slash = strrchr(path, '/');
+	gt_autofree char *dir = gt_xstrndup(path, slash ? slash - path : 0);
+	gt_autofd int dirfd = -1;
+	struct stat st;
+
+	if (path[0] != '/' || strlen(path) >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return;
+	lock_folder(dirfd);
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !answers(&addr))
+		unlink(path);
+}
+
 struct gt_error *socket_claim(const char *path, int *fd)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };

@@ -18,4 +18,7 @@ char *socket_path(const char *dir, const char *grpc_address, const char *ns, con
  */
 GT_MUST_USE struct gt_error *socket_claim(const char *path, int *fd);
 
+/* Removes what a dead shim has left at 'address' ("unix://..."); nothing where one answers. */
+void socket_release(const char *address);
+
 #endif

@@ -49,6 +49,7 @@ struct gt_error *gt_loop_watch(struct gt_loop *l, struct gt_watch *w, int fd, ui
 	if (epoll_ctl(l->fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "watch descriptor %d", fd);
 	w->fd = fd;
+	w->events = events;
 	w->on = true;
 	return NULL;
 }
@@ -57,8 +58,10 @@ void gt_loop_rewatch(struct gt_loop *l, struct gt_watch *w, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 
-	if (w->on)
-		epoll_ctl(l->fd, EPOLL_CTL_MOD, w->fd, &ev);
+	if (!w->on || w->events == events)
+		return;
+	w->events = events;
+	epoll_ctl(l->fd, EPOLL_CTL_MOD, w->fd, &ev);
 }
 
 void gt_loop_unwatch(struct gt_loop *l, struct gt_watch *w)

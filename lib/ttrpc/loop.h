@@ -17,6 +17,7 @@ struct gt_loop;
 struct gt_watch {
 	void (*fn)(struct gt_watch *w, uint32_t events);
 	int fd;
+	uint32_t events; /* as asked for last */
 	bool on;
 };
 

@@ -16,6 +16,7 @@
 #define OUT_MAX (16 * 1024 * 1024)
 #define CALLS_MAX 16384
 #define CONNECTIONS_MAX 1024
+#define ACCEPTS 16 /* a turn */
 /* After running out of descriptors, accept again when so much time has passed. */
 #define ACCEPT_PAUSE INT64_C(100000000)
 
@@ -391,25 +392,32 @@ static void listener_again(struct gt_timer *t)
 	gt_loop_rewatch(l->server->loop, &l->watch, EPOLLIN);
 }
 
+/* One connection; false if there was none. */
+static bool listener_accept(struct listener *l)
+{
+	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			gt_loop_rewatch(l->server->loop, &l->watch, 0);
+			gt_loop_at(l->server->loop, &l->pause, gt_now() + ACCEPT_PAUSE);
+		}
+		return false;
+	}
+	if (!peer_is_us(fd) || l->server->n_connections >= CONNECTIONS_MAX)
+		close(fd);
+	else /* what cannot be watched is closed: the peer sees it */
+		gt_error_free(gt_ttrpc_server_serve_take(l->server, fd));
+	return true;
+}
+
 static void listener_event(struct gt_watch *w, uint32_t events)
 {
 	struct listener *l = gt_container_of(w, struct listener, watch);
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-			gt_loop_rewatch(l->server->loop, w, 0);
-			gt_loop_at(l->server->loop, &l->pause, gt_now() + ACCEPT_PAUSE);
-		}
-		return;
-	}
-	if (!peer_is_us(fd) || l->server->n_connections >= CONNECTIONS_MAX) {
-		close(fd);
-		return;
-	}
-	/* What cannot be watched is closed: the peer sees it. */
-	gt_error_free(gt_ttrpc_server_serve_take(l->server, fd));
+	for (int i = 0; i < ACCEPTS && listener_accept(l); i++)
+		;
 }
 
 struct gt_error *gt_ttrpc_server_listen_take(struct gt_ttrpc_server *s, int fd)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A ttrpc client for tests: calls one method of a shim's task service and prints what it answers.
 
-usage: shim-client.py SOCKET METHOD [FIELD=VALUE ...]     VALUE: text, or u:NUMBER
+usage: shim_client.py SOCKET METHOD [FIELD=VALUE ...]     VALUE: text, or u:NUMBER
 Prints "OK FIELD=VALUE ..." (numbers plain, text and bytes escaped) or "CODE TEXT".
 """
 import socket
@@ -63,8 +63,8 @@ def receive(sock, n):
 class Shim:
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
         self.sock.connect(path)
+        self.sock.settimeout(60)
         self.stream = -1
 
     def send(self, method, fields, service="containerd.task.v2.Task", timeout=0):
