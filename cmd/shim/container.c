@@ -2,10 +2,13 @@
 #include <config.h>
 
 #include "container.h"
+#include "events.h"
 
 #include <gantry/buf.h>
 #include <gantry/log.h>
 #include <mount/mount.h>
+
+#include <containerd.events.pb-c.h>
 
 #include <string.h>
 
@@ -66,6 +69,24 @@ void container_forget(struct container *c)
 	free(c->rootfs);
 	c->rootfs = NULL;
 	container_free(c);
+}
+
+static void oom_happened(struct oom *o)
+{
+	struct container *c = gt_container_of(o, struct container, oom);
+	Containerd__Events__TaskOOM ev = CONTAINERD__EVENTS__TASK_OOM__INIT;
+
+	ev.container_id = c->id;
+	events_publish(c->shim->events, &ev.base);
+}
+
+void container_cgroup_find(struct container *c)
+{
+	/* An init that is dead already has none to be asked about. */
+	gt_log_warn_take(cgroup_of(c->init.pid, &c->cgroup), "find the cgroup of %s", c->id);
+	if (c->cgroup.list)
+		gt_log_warn_take(oom_start(&c->oom, c->shim, &c->cgroup, oom_happened),
+				 "watch for a lack of memory of %s", c->id);
 }
 
 void container_look(struct container *c)

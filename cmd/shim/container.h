@@ -83,6 +83,8 @@ struct container {
 struct container *container_find(struct shim *shim, const char *id);
 /* Adds it to the shim. */
 struct container *container_new(struct shim *shim, const char *id, const char *bundle);
+/* Its first process runs: notes its cgroup, and watches that for a lack of memory. */
+void container_cgroup_find(struct container *c);
 /* An operation is over: calls c->idle if it was the last. The container may be gone after this. */
 void container_look(struct container *c);
 /* Undoes its mounts and frees it with all of its processes. */

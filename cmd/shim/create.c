@@ -84,15 +84,6 @@ static void create_undo(struct create *cr, struct gt_error *e, bool ran)
 	}
 }
 
-static void oom_happened(struct oom *o)
-{
-	struct container *c = gt_container_of(o, struct container, oom);
-	Containerd__Events__TaskOOM ev = CONTAINERD__EVENTS__TASK_OOM__INIT;
-
-	ev.container_id = c->id;
-	events_publish(c->shim->events, &ev.base);
-}
-
 static void create_tell(struct create *cr)
 {
 	struct container *c = cr->c;
@@ -132,11 +123,7 @@ static struct gt_error *created(struct create *cr)
 		GT_TRY(gt_error_wrap(console_receive(&cr->console, &master), "receive the console"));
 		GT_TRY(io_console_take(&c->init.io, master));
 	}
-	/* An init that is dead already has no cgroup to be asked about. */
-	gt_log_warn_take(cgroup_of(c->init.pid, &c->cgroup), "find the cgroup of %s", c->id);
-	if (c->cgroup.list)
-		gt_log_warn_take(oom_start(&c->oom, c->shim, &c->cgroup, oom_happened),
-				 "watch for a lack of memory of %s", c->id);
+	container_cgroup_find(c);
 	return NULL;
 }
 

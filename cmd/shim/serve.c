@@ -53,6 +53,21 @@ static void children_reap(struct shim *shim)
 	}
 }
 
+/* SIGUSR1 asks for it. */
+static void state_log(const struct serve *s)
+{
+	for (const struct container *c = s->shim.containers; c; c = c->next) {
+		size_t n = 0;
+
+		for (const struct process *p = c->execs; p; p = p->next)
+			n++;
+		gt_log_info("container %s: pid %d, state %d%s%s, %zu execs, %zu of them active",
+			    c->id, (int)c->init.pid, (int)c->init.state, c->paused ? ", paused" : "",
+			    c->init.busy ? ", busy" : "", n, c->n_active);
+	}
+	gt_log_info("%zu connections", gt_ttrpc_server_connections(s->shim.server));
+}
+
 static void signal_event(struct gt_watch *w, uint32_t events)
 {
 	struct shim *shim = gt_container_of(w, struct shim, signals);
@@ -66,6 +81,8 @@ static void signal_event(struct gt_watch *w, uint32_t events)
 		children_reap(shim);
 	else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 		s->told_to_end = true;
+	else if (!s->closing)
+		state_log(s);
 }
 
 /* What this process wants as signals; a child gets none of it. */

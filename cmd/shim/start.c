@@ -73,7 +73,7 @@ static struct gt_error *restored(struct start *s)
 		GT_TRY(io_console_take(&p->io, master));
 	}
 	GT_TRY(io_stdin_begin(&p->io));
-	gt_error_free(cgroup_of(p->pid, &p->container->cgroup));
+	container_cgroup_find(p->container);
 	return NULL;
 }
 
