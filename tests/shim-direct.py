@@ -15,6 +15,7 @@ import time
 from shim_client import Shim, decode, field
 
 SHIM, WORK, NS = os.environ["SHIM"], os.environ["WORK"], os.environ["NS"]
+ADDRESS = WORK + "/x.sock"  # of no daemon
 JOURNAL = os.environ["GANTRY_EVENT_JOURNAL"]
 ENV = {k: v for k, v in os.environ.items() if k != "TTRPC_ADDRESS"}
 count = failures = 0
@@ -69,7 +70,7 @@ def bundle(cid, args, **more):
 
 
 def start(cid, path, stdin=b""):
-    r = subprocess.run([SHIM, "-namespace", NS, "-address", "/run/x.sock", "-id", cid, "start"],
+    r = subprocess.run([SHIM, "-namespace", NS, "-address", ADDRESS, "-id", cid, "start"],
                        cwd=path, env=ENV, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
     return r.returncode, r.stdout.decode()
 
@@ -135,7 +136,7 @@ def finish(shim, cid, **kw):
 def test_start():
     path = bundle("a1", ["sleep", "1000"])
     code, address = start("a1", path)
-    want = "unix://%s/s/%s" % (WORK, hashlib.sha256(("/run/x.sock/%s/a1" % NS).encode()).hexdigest())
+    want = "unix://%s/s/%s" % (WORK, hashlib.sha256(("%s/%s/a1" % (ADDRESS, NS)).encode()).hexdigest())
     same((code, address), (0, want), "start prints the address by containerd's rule")
     with open(path + "/address") as f:
         same(f.read(), want, "and writes it into the bundle")
@@ -409,7 +410,7 @@ def test_crun():
         return
     # crun wants no cgroup v2 beside v1: in a mount namespace of the shim's own there is none.
     path = bundle("r1", ["sh", "-c", "echo from crun; exit 9"])
-    script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec %s -namespace %s -address /run/x.sock -id r1 start" % (SHIM, NS)
+    script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec %s -namespace %s -address %s -id r1 start" % (SHIM, NS, ADDRESS)
     r = subprocess.run(["unshare", "-m", "sh", "-c", script], cwd=path, env=ENV, stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, timeout=30)
     shim = Shim(r.stdout.decode()[len("unix://"):])
