@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "core/event.h"
+#include "core/log.h"
 
 #include <gantry/buf.h>
 #include <gantry/call.h>
@@ -308,6 +309,57 @@ START_TEST(events_reach_subscribers_in_order)
 }
 END_TEST
 
+/* What the log writes while 'level' and 'topics' are set. */
+static void log_capture(bool json, const char *topic, struct gt_buf *out)
+{
+	struct gt_strv topics = { 0 };
+	struct gt_log_setup setup = { .json = json, .level = GT_LOG_WARN, .topics = &topics };
+	struct gt_error *e = gt_error_new(GT_UNKNOWN, "why \"so\"");
+	int ends[2];
+	ssize_t n;
+
+	gt_strv_add(&topics, topic);
+	ck_assert_int_eq(pipe(ends), 0);
+	setup.fd = ends[1];
+	ck_assert_ptr_null(gt_log_set(&setup));
+	gt_log_write("quiet", GT_LOG_INFO, "not this");
+	gt_log_write("loud", GT_LOG_DEBUG, "this\n%d", 1);
+	gt_log_write_error("quiet", GT_LOG_WARN, e, "and that");
+	setup.fd = STDERR_FILENO;
+	gt_strv_done(&topics);
+	ck_assert_ptr_null(gt_log_set(&setup));
+	close(ends[1]);
+	while ((n = read(ends[0], gt_buf_reserve(out, 4096), 4096)) > 0)
+		gt_buf_setlen(out, out->len + n);
+	close(ends[0]);
+	gt_error_free(e);
+}
+
+START_TEST(log_has_levels_per_topic_in_text_and_json)
+{
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+	gt_auto(gt_buf) json = GT_BUF_INIT;
+	struct gt_strv bad = { 0 };
+	struct gt_log_setup setup = { .fd = STDERR_FILENO, .topics = &bad };
+
+	log_capture(false, "loud=debug", &text);
+	ck_assert_ptr_null(strstr(text.s, "not this"));
+	ck_assert_ptr_nonnull(strstr(text.s, "level=debug msg=\"this\\n1\" topic=loud\n"));
+	ck_assert_ptr_nonnull(strstr(text.s, "level=warning msg=\"and that\" error=\"why \\\"so\\\"\""));
+	log_capture(true, "loud=trace", &json);
+	ck_assert_int_eq(json.s[0], '{');
+	ck_assert_ptr_nonnull(strstr(json.s, "{\"level\":\"debug\",\"topic\":\"loud\","
+					     "\"msg\":\"this\\u000a1\",\"time\":\""));
+	ck_assert_ptr_nonnull(strstr(json.s, "\"error\":\"why \\\"so\\\"\""));
+	gt_strv_add(&bad, "loud");
+	expect_class(gt_log_set(&setup), GT_INVALID_ARGUMENT);
+	gt_strv_done(&bad);
+	gt_strv_add(&bad, "loud=shrill");
+	expect_class(gt_log_set(&setup), GT_INVALID_ARGUMENT);
+	gt_strv_done(&bad);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("core");
@@ -330,6 +382,7 @@ int main(void)
 	tcase_add_test(t, file_reads_with_a_limit_and_never_waits);
 	tcase_add_test(t, remove_tree_follows_no_link);
 	tcase_add_test(t, events_reach_subscribers_in_order);
+	tcase_add_test(t, log_has_levels_per_topic_in_text_and_json);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

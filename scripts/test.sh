@@ -49,8 +49,12 @@ run_gcc() {
 }
 
 run_clang() {
-	say "clang: build, unit tests"
-	build "$top/build-clang" CC=clang CXX=clang++ || { failed "build with clang"; return; }
+	say "clang: build in a source tree, unit tests"
+	rm -rf "$top/build-clang" && mkdir "$top/build-clang"
+	tar -C "$top" --exclude=./.git --exclude=./build --exclude='./build-[cgs]*' -cf - . |
+		tar -C "$top/build-clang" -xf - && cd "$top/build-clang" || { failed "copy the tree"; return; }
+	./configure --quiet CC=clang CXX=clang++ >configure.log 2>&1 && make -j"$jobs" >make.log 2>&1 ||
+		{ grep -E -m20 'error|Error' configure.log make.log; failed "build with clang"; return; }
 	make -k -j"$jobs" check-units >check.log 2>&1
 	[ -f test-suite.log ] || { tail -n 30 check.log; failed "make check-units (clang)"; }
 	count "$top/build-clang"

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fuzz target is a file with LLVMFuzzerTestOneInput, built twice: by make check with replay.c, which
+ * runs it over the files of fuzz/corpus/NAME, and by scripts/fuzz.sh with clang's libFuzzer.
+ */
+#ifndef GANTRY_FUZZ_H
+#define GANTRY_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif
