@@ -32,7 +32,7 @@ static const struct gt_option shell_options[] = {
 /* $0: the task's folder, $1: its id, $2: the program, then stdin, stdout and stderr. */
 static const char script[] =
 	"cd \"$0\" && exec 9>alive && flock 9 && echo $$ >pid.tmp && mv pid.tmp pid && read go <start\n"
-	"exec <\"$3\" >\"$4\" 2>\"$5\"\n"
+	"exec 8<>\"$3\" <\"$3\" 8>&- >\"$4\" 2>\"$5\"\n" /* a FIFO whose writer has gone is no wait */
 	"\"$2\" --root \"$0/run\" run --bundle \"$0\" --pid-file \"$0/pid\" \"$1\" 9>&-\n"
 	"echo \"$? $(date +%s)\" >exit.tmp && mv exit.tmp exit\n";
 
