@@ -26,8 +26,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#pragma weak suite_differ /* until there is one */
-
 enum { OPT_CHILD = 256, OPT_CHILD_ARG, OPT_CHILD_ROOT, OPT_CHILD_TMPFS };
 
 struct arguments {
@@ -132,12 +130,7 @@ static void run_suite(enum gt_kind kind, void *instance, const char *dir)
 		break
 	RUN(CONTENT, content);
 	RUN(SNAPSHOTTER, snapshotter);
-	case GT_DIFFER:
-		if (suite_differ)
-			suite_differ(instance, dir);
-		else
-			suite_skip("there is no suite for differs yet", "the contract");
-		break;
+	RUN(DIFFER, differ);
 	RUN(METADATA, metadata);
 	RUN(RUNTIME, runtime);
 #undef RUN
