@@ -373,12 +373,6 @@ const struct gt_settings *gt_config_settings(const struct gt_config *c)
 	return &c->settings;
 }
 
-const void *gt_config_group_values(const struct gt_config *c, const struct gt_config_group *g)
-{
-	(void)g; /* every group's fields stand in the one struct */
-	return &c->settings;
-}
-
 static config_setting_t *group_find(const struct gt_config *c, const char *group, struct source **s)
 {
 	for (size_t i = c->n; i-- > 0;) {
@@ -390,13 +384,6 @@ static config_setting_t *group_find(const struct gt_config *c, const char *group
 		}
 	}
 	return NULL;
-}
-
-bool gt_config_has_group(const struct gt_config *c, const char *module)
-{
-	struct source *s;
-
-	return group_find(c, module, &s) != NULL;
 }
 
 char *gt_config_group_place(const struct gt_config *c, const char *group)

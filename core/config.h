@@ -39,7 +39,8 @@ struct gt_config_group {
 	const struct gt_option *options;
 	const char *text;
 };
-extern const struct gt_config_group gt_config_groups[]; /* ended by a NULL name */
+/* Ended by a NULL name; the fields of all stand in the one struct gt_settings. */
+extern const struct gt_config_group gt_config_groups[];
 
 /*
  * Reads the configuration. 'shipped' is the text of the lowest layer; 'file' NULL: only that one.
@@ -52,8 +53,6 @@ void gt_config_free(struct gt_config *c);
 /* The core's settings, defaults filled in. Belongs to 'c'. */
 const struct gt_settings *gt_config_settings(const struct gt_config *c);
 
-/* The module is configured in a group of its own somewhere in the files. */
-bool gt_config_has_group(const struct gt_config *c, const char *module);
 /* All groups that are none of the core's, each once. */
 void gt_config_plugin_groups(const struct gt_config *c, struct gt_strv *out);
 /* "FILE:LINE" of the last place that opens the group; NULL if there is none. The caller frees it. */
@@ -70,7 +69,5 @@ GT_MUST_USE struct gt_error *gt_config_plugin(const struct gt_config *c, const c
 void gt_config_print_group(const struct gt_config *c, const char *group,
 			   const struct gt_option *table, const void *values, bool texts,
 			   struct gt_buf *out);
-/* The values that 'group' of gt_config_groups has. */
-const void *gt_config_group_values(const struct gt_config *c, const struct gt_config_group *g);
 
 #endif
