@@ -164,8 +164,8 @@ static struct gt_error *instance_open(struct slot *s)
 					    s->extra->v[i], s->name);
 		GT_TRY(gt_error_wrap(gt_option_set_text(o, s->config, eq + 1), "%s", name));
 	}
-	/* Neither frontends nor services keep anything: `ctr help` needs no root. */
-	if (p->kind != GT_FRONTEND && p->kind != GT_SERVICES)
+	/* Neither frontends, services nor resolvers keep anything: `ctr help` needs no root. */
+	if (p->kind != GT_FRONTEND && p->kind != GT_SERVICES && p->kind != GT_RESOLVER)
 		GT_TRY(folders_prepare(s->host));
 	s->root = gt_strf("%s/%s.%s", set->root, gt_kind_type(p->kind), p->id);
 	s->state_dir = gt_strf("%s/%s.%s", set->state, gt_kind_type(p->kind), p->id);

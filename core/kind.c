@@ -19,6 +19,7 @@
 #include <gantry/differ.h>
 #include <gantry/frontend.h>
 #include <gantry/metadata.h>
+#include <gantry/resolver.h>
 #include <gantry/runtime.h>
 #include <gantry/services.h>
 #include <gantry/snapshotter.h>
@@ -54,6 +55,9 @@ static const struct gt_required_op services_required[] = {
 };
 static const struct gt_required_op frontend_required[] = {
 	OP(frontend, open), OP(frontend, close), OP(frontend, run), { 0 }
+};
+static const struct gt_required_op resolver_required[] = {
+	OP(resolver, open), OP(resolver, close), OP(resolver, resolve), OP(resolver, fetch), { 0 }
 };
 
 const struct gt_kind_facts *gt_kind_facts(enum gt_kind kind)
