@@ -73,6 +73,37 @@ wait_for() { # SECONDS COMMAND...
 	done
 }
 
+# Runs a command on a terminal of 33x99 and types INPUT (with \n and the like) once it is quiet; all that
+# it shows is in $out, its outcome in $status. Needs python3.
+tty_run() { # INPUT COMMAND...
+	out=$(python3 - "$@" <<'PY'
+import os, pty, select, sys, time, fcntl, termios, struct
+typed, args = sys.argv[1].encode().decode("unicode_escape").encode(), sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(args[0], args)
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+seen, end = b"", time.time() + 40
+while time.time() < end:
+    if select.select([fd], [], [], 0.3)[0]:
+        try:
+            part = os.read(fd, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    elif typed:
+        os.write(fd, typed)
+        typed = b""
+sys.stdout.write(seen.decode(errors="replace"))
+_, status = os.waitpid(pid, 0)
+sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 255)
+PY
+	)
+	status=$?
+}
+
 requires() { # root | a program
 	local what
 	for what in "$@"; do

@@ -91,34 +91,6 @@ is "$(grep -c " $work/cd/state" /proc/self/mountinfo)" 0 "no mount is left"
 is "$(ls "$work/s")" "" "no socket is left"
 
 # --- terminal ------------------------------------------------------------------
-tty_run() { # runs in a terminal of 24x80, types INPUT; everything shown goes to $out
-	out=$(python3 - "$@" <<'PY'
-import os, pty, select, sys, time, fcntl, termios, struct
-typed, args = sys.argv[1].encode().decode("unicode_escape").encode(), sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(args[0], args)
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
-seen, end = b"", time.time() + 40
-while time.time() < end:
-    if select.select([fd], [], [], 0.3)[0]:
-        try:
-            part = os.read(fd, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    elif typed:
-        os.write(fd, typed)
-        typed = b""
-sys.stdout.write(seen.decode(errors="replace"))
-_, status = os.waitpid(pid, 0)
-sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 255)
-PY
-	)
-	status=$?
-}
 CT="$(type -P ctr) --address $work/cd/sock"
 tty_run 'echo typed-$((6*7))\nstty size\nexit 5\n' $CT run --rm -t $R $B tty1 sh
 like "$out" "typed-42" "terminal: what is typed arrives"
@@ -139,8 +111,8 @@ is "$status/$out" "4/in" "exec: output and status"
 try t tasks exec --fifo-dir "$work/fifo" --exec-id e2 d1 /no/such
 like "$status $err" "^1 .*OCI runtime exec failed: .*no such file" "exec: no such program"
 is "$(echo piped | t tasks exec --fifo-dir "$work/fifo" --exec-id e3 d1 cat)" piped "exec: standard input"
-tty_run 'tty; exit 6\n' $CT tasks exec --fifo-dir "$work/fifo" -t --exec-id e4 d1 sh
-like "$status $out" "^6 .*/dev/pts/" "exec: terminal"
+tty_run 'tty; stty size; exit 6\n' $CT tasks exec --fifo-dir "$work/fifo" -t --exec-id e4 d1 sh
+like "$status $out" "^6 .*/dev/pts/.*33 99" "exec: terminal, of the size that was asked for before it started"
 try t tasks exec --fifo-dir "$work/fifo" --exec-id e5 d1 sh -c 'sleep 30 & echo done'
 is "$status/$out" "0/done" "exec: a child that keeps the output open is not waited for"
 is "$(ls "$bundles/d1" | grep -c '^e[0-9]')" 0 "exec leaves no file"

@@ -336,6 +336,8 @@ struct gt_error *io_console_take(struct io *io, int master)
 	int fd;
 
 	io->master = master;
+	if (io->size.ws_col && ioctl(master, TIOCSWINSZ, &io->size) < 0)
+		gt_log_warn("the size of the terminal is not set: %s", strerror(errno));
 	fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "duplicate the console");
@@ -371,11 +373,10 @@ struct gt_error *io_resize(struct io *io, uint32_t width, uint32_t height)
 {
 	struct winsize size = { .ws_col = (unsigned short)width, .ws_row = (unsigned short)height };
 
-	if (io->master < 0)
-		return NULL;
 	if (width > UINT16_MAX || height > UINT16_MAX)
 		return gt_error_new(GT_INVALID_ARGUMENT, "terminal of %u by %u", width, height);
-	if (ioctl(io->master, TIOCSWINSZ, &size) < 0)
+	io->size = size; /* for a console that is not there yet, too */
+	if (io->master >= 0 && ioctl(io->master, TIOCSWINSZ, &size) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "resize the terminal");
 	return NULL;
 }

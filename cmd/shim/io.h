@@ -12,6 +12,8 @@
 #include "logger.h"
 #include "stream.h"
 
+#include <sys/ioctl.h>
+
 struct io_spec {
 	const char *in, *out, *err; /* never NULL; "": none */
 	bool terminal;
@@ -38,6 +40,7 @@ struct io {
 	bool in_closed; /* CloseIO came before that */
 	struct stream in;
 	int master; /* the terminal, for its size; -1: none */
+	struct winsize size; /* asked for last; 0: never */
 	struct logger *logger;
 	void (*ready)(void *arg, struct gt_error *e);
 	void *ready_arg;

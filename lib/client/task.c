@@ -99,7 +99,11 @@ static struct gt_error *start(struct run *r, uint32_t pid)
 	}
 	if (r->copier)
 		GT_TRY(gt_copier_start(r->copier));
-	return gt_tasks_start(r->s, r->call, o->id, r->exec_id, &started);
+	GT_TRY(gt_tasks_start(r->s, r->call, o->id, r->exec_id, &started));
+	/* containerd's shim has no console for an exec before, and forgets the size. */
+	if (r->terminal && *r->exec_id)
+		resize(r);
+	return NULL;
 }
 
 /* Hands a signal on. True: it was meant for us, and ends the waiting. */
