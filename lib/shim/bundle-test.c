@@ -29,7 +29,7 @@ static void setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	state = gt_strf("%s/state", dir);
 	root = gt_strf("%s/root", dir);
-	gt_bundles_init(&all, state, root);
+	gt_bundles_init(&all, state, root, NULL);
 	call.ns = "ns1";
 	umask(077);
 }

@@ -16,13 +16,15 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define TYPE "io.containerd.runtime.v2.task"
 #define SPEC_MAX (8 << 20)
 
-void gt_bundles_init(struct gt_bundles *all, const char *base_state, const char *base_root)
+void gt_bundles_init(struct gt_bundles *all, const char *base_state, const char *base_root,
+		     const char *folder)
 {
-	all->state = gt_strf("%s/" TYPE, base_state);
-	all->root = gt_strf("%s/" TYPE, base_root);
+	if (!folder)
+		folder = GT_BUNDLES_FOLDER;
+	all->state = gt_strf("%s/%s", base_state, folder);
+	all->root = gt_strf("%s/%s", base_root, folder);
 }
 
 void gt_bundles_done(struct gt_bundles *all)

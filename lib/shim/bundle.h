@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bundles: the folder of a task, STATE/io.containerd.runtime.v2.task/NS/ID, in containerd's layout.
+ * Bundles: the folder of a task, STATE/FOLDER/NS/ID, in containerd's layout. Each runtime has a FOLDER of
+ * its own; the default is containerd's.
  *
  * Any number of processes work on them, and each may die at any moment. Who makes or deletes a bundle
  * holds the flock of its folder meanwhile; the kernel lets go of it for the dead. So a bundle that has no
@@ -15,12 +16,16 @@
 #include <gantry/buf.h>
 #include <gantry/call.h>
 
+#define GT_BUNDLES_FOLDER "io.containerd.runtime.v2.task"
+
 /* Where bundles live, and what they keep beyond a reboot. */
 struct gt_bundles {
-	char *state; /* STATE/io.containerd.runtime.v2.task */
-	char *root; /* ROOT/io.containerd.runtime.v2.task */
+	char *state; /* STATE/FOLDER */
+	char *root; /* ROOT/FOLDER */
 };
-void gt_bundles_init(struct gt_bundles *all, const char *base_state, const char *base_root);
+/* 'folder' NULL: GT_BUNDLES_FOLDER. */
+void gt_bundles_init(struct gt_bundles *all, const char *base_state, const char *base_root,
+		     const char *folder);
 void gt_bundles_done(struct gt_bundles *all);
 
 struct gt_bundle {

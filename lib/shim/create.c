@@ -99,7 +99,7 @@ static struct gt_error *add_log(int log, struct gt_error *e)
 static struct gt_error *bring_up(struct creation *c, uint32_t *pid)
 {
 	struct gt_shim_runtime *r = c->runtime;
-	struct gt_call start = gt_shim_call_within(c->call, r->settings.start_timeout);
+	struct gt_call start = gt_shim_call_within(c->call, r->settings.config->start_timeout);
 	struct gt_shim_endpoint at = { 0 };
 	struct gt_error *e;
 	bool dead;

@@ -43,7 +43,7 @@ static char *own_folder(void)
 	return slash ? gt_xstrndup(exe, slash - exe) : gt_xstrdup("");
 }
 
-struct gt_error *gt_shim_program(const char *runtime, char **path)
+struct gt_error *gt_shim_program(const char *runtime, const struct gt_strv *first, char **path)
 {
 	gt_auto(gt_strv) folders = { 0 };
 	gt_autofree char *name = NULL;
@@ -57,6 +57,8 @@ struct gt_error *gt_shim_program(const char *runtime, char **path)
 		return NULL;
 	}
 	GT_TRY(gt_shim_program_name(runtime, &name));
+	if (first)
+		gt_strv_addv(&folders, first);
 	gt_strv_split(&folders, search ? search : "", ':');
 	gt_strv_add_take(&folders, own_folder());
 	gt_strv_add(&folders, GT_BINDIR);

@@ -15,6 +15,7 @@
 static char *dir;
 static struct gt_bundles all;
 static struct gt_bundle bundle = GT_BUNDLE_INIT;
+static const struct gt_shim_config config = { .events_address = "" };
 static struct gt_shim_settings settings;
 static struct gt_call call = GT_CALL_INIT;
 
@@ -31,8 +32,8 @@ static void setup(void)
 
 	dir = gt_strf("%s/program-XXXXXX", tmp ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	gt_bundles_init(&all, dir, dir);
-	settings = (struct gt_shim_settings){ .state = dir, .root = dir, .events_address = "" };
+	gt_bundles_init(&all, dir, dir, NULL);
+	settings = (struct gt_shim_settings){ .config = &config, .state = dir, .root = dir };
 	call.deadline = gt_now() + 10 * INT64_C(1000000000);
 	expect(gt_bundle_make(&all, "ns1", "c1", &spec, "/bin/sh", &bundle), GT_OK);
 }
@@ -67,13 +68,13 @@ START_TEST(names)
 	expect(gt_shim_program_name("a.b", &name), GT_OK);
 	ck_assert_str_eq(name, "containerd-shim-a-b");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		expect(gt_shim_program(bad[i], &found), GT_INVALID_ARGUMENT);
+		expect(gt_shim_program(bad[i], NULL, &found), GT_INVALID_ARGUMENT);
 	setenv("PATH", search, 1);
-	expect(gt_shim_program("x.test.v1", &found), GT_NOT_FOUND);
+	expect(gt_shim_program("x.test.v1", NULL, &found), GT_NOT_FOUND);
 	path = shim("true");
-	expect(gt_shim_program("x.test.v1", &found), GT_OK);
+	expect(gt_shim_program("x.test.v1", NULL, &found), GT_OK);
 	ck_assert_str_eq(found, path);
-	expect(gt_shim_program(path, &again), GT_OK);
+	expect(gt_shim_program(path, NULL, &again), GT_OK);
 }
 END_TEST
 

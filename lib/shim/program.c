@@ -36,8 +36,8 @@ static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b
 			gt_strv_add(env, *v);
 	}
 	gt_strv_add(env, "GOMAXPROCS=2");
-	if (*s->events_address)
-		gt_strv_addf(env, "TTRPC_ADDRESS=%s", s->events_address);
+	if (*s->config->events_address)
+		gt_strv_addf(env, "TTRPC_ADDRESS=%s", s->config->events_address);
 	gt_strv_addf(env, "GRPC_ADDRESS=%s", address);
 	gt_strv_addf(env, "NAMESPACE=%s", b->ns);
 	gt_strv_add(env, "MAX_SHIM_VERSION=2");

@@ -11,7 +11,7 @@
 
 void gt_shim_runtime_init(struct gt_shim_runtime *r)
 {
-	gt_bundles_init(&r->bundles, r->settings.state, r->settings.root);
+	gt_bundles_init(&r->bundles, r->settings.state, r->settings.root, r->settings.folder);
 	r->engine = gt_ttrpc_engine_new();
 	pthread_mutex_init(&r->lock, NULL);
 	r->tasks = NULL;
@@ -128,7 +128,7 @@ struct gt_error *gt_shim_task_connect(struct gt_shim_runtime *r, const struct gt
 	struct gt_ttrpc_client *c;
 	struct gt_shim_task *t;
 	struct gt_error *e = gt_ttrpc_connect(r->engine, call, at->address,
-					      r->settings.connect_timeout / 1000000, &c);
+					      r->settings.config->connect_timeout / 1000000, &c);
 
 	*dead = gt_error_class(e) == GT_NOT_FOUND;
 	if (e && gt_error_class(e) != GT_CANCELED)
@@ -199,15 +199,15 @@ static int64_t patience_time(const struct gt_shim_settings *s, enum gt_shim_pati
 {
 	switch (patience) {
 	case GT_SHIM_STATE:
-		return s->state_timeout;
+		return s->config->state_timeout;
 	case GT_SHIM_TASK:
-		return s->task_timeout;
+		return s->config->task_timeout;
 	case GT_SHIM_CHECKPOINT:
-		return s->checkpoint_timeout;
+		return s->config->checkpoint_timeout;
 	case GT_SHIM_SHUTDOWN:
-		return s->shutdown_timeout;
+		return s->config->shutdown_timeout;
 	}
-	return s->state_timeout;
+	return s->config->state_timeout;
 }
 
 struct gt_error *gt_shim_task_call(struct gt_shim_task *t, const struct gt_call *call,

@@ -71,7 +71,7 @@ static bool answers(struct gt_shim_task *t, const struct gt_call *call)
 bool gt_shim_dismiss(struct gt_shim_runtime *r, const struct gt_call *call, struct gt_shim_task *t,
 		     const struct gt_bundle *b)
 {
-	int timeout = r->settings.shutdown_timeout / MS;
+	int timeout = r->settings.config->shutdown_timeout / MS;
 	Containerd__Task__V2__ShutdownRequest m = CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
 	bool grouped = gt_bundle_is_grouped(b);
 	gt_autoptr(gt_error) e = NULL;
@@ -120,7 +120,7 @@ static void unlink_socket(const struct gt_shim_runtime *r, const struct gt_call 
 static void run_delete(struct gt_shim_runtime *r, struct gt_call *call, const struct gt_bundle *b,
 		       const char *program, struct gt_exit *out)
 {
-	struct gt_call within = gt_shim_call_within(call, r->settings.cleanup_timeout);
+	struct gt_call within = gt_shim_call_within(call, r->settings.config->cleanup_timeout);
 	struct gt_error *e = gt_shim_program_delete(&r->settings, b, &within, program, out);
 	struct gt_error *more;
 

@@ -2,21 +2,16 @@
 #ifndef GANTRY_PLUGIN_RUNTIME_RUNC_H
 #define GANTRY_PLUGIN_RUNTIME_RUNC_H
 
+#include <shim/settings.h>
+
 #include <gantry/runtime.h>
 
 struct runc_config {
+	struct gt_shim_config shims; /* first */
 	char *shim;
 	char *runtime;
 	char *root;
 	bool systemd_cgroup;
-	char *events_address;
-	int64_t start_timeout;
-	int64_t connect_timeout;
-	int64_t state_timeout;
-	int64_t task_timeout;
-	int64_t checkpoint_timeout;
-	int64_t shutdown_timeout;
-	int64_t cleanup_timeout;
 };
 
 struct gt_error *runc_open(const struct gt_init *init, struct gt_runtime **out);
