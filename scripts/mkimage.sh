@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes an OCI image archive of Debian's busybox: mkimage.sh OUT.tar NAME
+# Makes an OCI image archive of Debian's busybox: mkimage.sh OUT.tar NAME [PLATFORM...]
+# With platforms (linux/amd64, linux/arm64/v8, ...) it is an index of one manifest each; the program in
+# them is this machine's all the same. LAYERS (default 1) is the number of layers.
 set -euo pipefail
-[ $# -eq 2 ] || { echo "usage: mkimage.sh OUT.tar NAME" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: mkimage.sh OUT.tar NAME [PLATFORM...]" >&2; exit 2; }
 out=$1 name=$2
+shift 2
 work=$(mktemp -d "${TMPDIR:-/tmp}/gantry-image.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -23,22 +26,53 @@ blob() {
 	mv "$1" "$work/oci/blobs/sha256/$hex"
 	echo "sha256:$hex $(stat -c %s "$work/oci/blobs/sha256/$hex")"
 }
-arch=$(uname -m)
-case $arch in x86_64) arch=amd64 ;; aarch64) arch=arm64 ;; esac
-tar -C "$work/rootfs" --numeric-owner --owner=0 --group=0 --sort=name --mtime=@0 -cf "$work/layer.tar" .
-diff_id=sha256:$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
-gzip -n "$work/layer.tar"
-read -r layer layer_size < <(blob "$work/layer.tar.gz")
-cat >"$work/config" <<EOF
-{"architecture":"$arch","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["/bin/sh"],"WorkingDir":"/"},"rootfs":{"type":"layers","diff_ids":["$diff_id"]}}
-EOF
-read -r config config_size < <(blob "$work/config")
-cat >"$work/manifest" <<EOF
-{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"$config","size":$config_size},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"$layer","size":$layer_size}]}
-EOF
-read -r manifest manifest_size < <(blob "$work/manifest")
+# Packs the folder as a layer; adds to $layers and $diff_ids.
+layer() {
+	local digest size
+	tar -C "$1" --numeric-owner --owner=0 --group=0 --sort=name --mtime=@0 -cf "$work/layer.tar" .
+	diff_ids+=${diff_ids:+,}\"sha256:$(sha256sum "$work/layer.tar" | cut -d' ' -f1)\"
+	gzip -n "$work/layer.tar"
+	read -r digest size < <(blob "$work/layer.tar.gz")
+	layers+=${layers:+,}"{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"$digest\",\"size\":$size}"
+}
+# Makes the image of a platform; sets $line, the descriptor of its manifest without the last brace.
+image() { # OS/ARCH[/VARIANT] FOLDER
+	local os arch variant layers= diff_ids= config config_size manifest manifest_size i
+	IFS=/ read -r os arch variant <<<"$1"
+	layer "$2"
+	for i in $(seq 2 "${LAYERS:-1}"); do
+		rm -rf "$work/more"
+		mkdir -p "$work/more/layer"
+		echo "layer $i of $1" >"$work/more/layer/$i"
+		layer "$work/more"
+	done
+	cat >"$work/config" <<-END
+	{"architecture":"$arch",${variant:+"\"variant\":\"$variant\","}"os":"$os","config":{"Env":["PATH=/bin"],"Cmd":["/bin/sh"],"WorkingDir":"/"},"rootfs":{"type":"layers","diff_ids":[$diff_ids]}}
+	END
+	read -r config config_size < <(blob "$work/config")
+	cat >"$work/manifest" <<-END
+	{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"$config","size":$config_size},"layers":[$layers]}
+	END
+	read -r manifest manifest_size < <(blob "$work/manifest")
+	line="{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"$manifest\",\"size\":$manifest_size,\"platform\":{\"architecture\":\"$arch\",\"os\":\"$os\"${variant:+",\"variant\":\"$variant\""}}"
+}
+machine=$(uname -m)
+case $machine in x86_64) machine=amd64 ;; aarch64) machine=arm64 ;; esac
+names="\"annotations\":{\"io.containerd.image.name\":\"$name\",\"org.opencontainers.image.ref.name\":\"${name##*:}\"}"
+if [ $# -eq 0 ]; then
+	image "linux/$machine" "$work/rootfs"
+	top=$line,$names}
+else
+	lines=
+	for platform in "$@"; do
+		echo "$platform" >"$work/rootfs/etc/platform"
+		image "$platform" "$work/rootfs"
+		lines+=${lines:+,}$line}
+	done
+	echo "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[$lines]}" >"$work/index"
+	read -r index index_size < <(blob "$work/index")
+	top="{\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"digest\":\"$index\",\"size\":$index_size,$names}"
+fi
 echo '{"imageLayoutVersion":"1.0.0"}' >"$work/oci/oci-layout"
-cat >"$work/oci/index.json" <<EOF
-{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"$manifest","size":$manifest_size,"platform":{"architecture":"$arch","os":"linux"},"annotations":{"io.containerd.image.name":"$name","org.opencontainers.image.ref.name":"${name##*:}"}}]}
-EOF
+echo "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[$top]}" >"$work/oci/index.json"
 tar -C "$work/oci" --sort=name --mtime=@0 -cf "$out" oci-layout index.json blobs

@@ -144,8 +144,8 @@ write_config() {
 	} >"$GANTRY_CONFIG"
 }
 
-make_image() { # [FILE NAME]
-	"$abs_top_srcdir/scripts/mkimage.sh" "${1:-$image}" "${2:-$image_name}" || {
+make_image() { # [FILE NAME [PLATFORM...]]
+	"$abs_top_srcdir/scripts/mkimage.sh" "${1:-$image}" "${2:-$image_name}" "${@:3}" || {
 		echo "Bail out! no image"
 		exit 1
 	}

@@ -44,8 +44,8 @@ struct gt_error *gt_image_read(struct gt_services *s, struct gt_call *call,
 			     desc->digest);
 }
 
-static struct gt_error *index_read(struct gt_services *s, struct gt_call *call,
-				   const struct gt_descriptor *d, struct gt_index *out)
+struct gt_error *gt_image_read_index(struct gt_services *s, struct gt_call *call,
+				     const struct gt_descriptor *d, struct gt_index *out)
 {
 	gt_autofree char *text = NULL;
 	size_t len;
@@ -54,8 +54,8 @@ static struct gt_error *index_read(struct gt_services *s, struct gt_call *call,
 	return gt_error_wrap(gt_index_parse(text, len, d->media_type, out), "%s", d->digest);
 }
 
-static struct gt_error *manifest_read(struct gt_services *s, struct gt_call *call,
-				      const struct gt_descriptor *d, struct gt_manifest *out)
+struct gt_error *gt_image_read_manifest(struct gt_services *s, struct gt_call *call,
+					const struct gt_descriptor *d, struct gt_manifest *out)
 {
 	gt_autofree char *text = NULL;
 	size_t len;
@@ -64,8 +64,8 @@ static struct gt_error *manifest_read(struct gt_services *s, struct gt_call *cal
 	return gt_error_wrap(gt_manifest_parse(text, len, d->media_type, out), "%s", d->digest);
 }
 
-static struct gt_error *config_read(struct gt_services *s, struct gt_call *call,
-				    const struct gt_descriptor *d, struct gt_image_config *out)
+struct gt_error *gt_image_read_config(struct gt_services *s, struct gt_call *call,
+				      const struct gt_descriptor *d, struct gt_image_config *out)
 {
 	gt_autofree char *text = NULL;
 	size_t len;
@@ -106,7 +106,7 @@ static struct gt_error *search_index(struct search *x, const struct gt_descripto
 
 	if (depth > INDEX_DEPTH || ++x->reads > INDEX_READS)
 		return gt_error_new(GT_INVALID_ARGUMENT, "%s: too many indexes", d->digest);
-	GT_TRY(index_read(x->s, x->call, d, &index));
+	GT_TRY(gt_image_read_index(x->s, x->call, d, &index));
 	for (size_t i = 0; i < index.manifests.n; i++) {
 		const struct gt_descriptor *m = &index.manifests.v[i];
 		int rank = RANK_NO_PLATFORM;
@@ -134,11 +134,10 @@ static struct gt_error *no_match(const char *digest)
 	return gt_error_new(GT_NOT_FOUND, "no match for platform in manifest %s", digest);
 }
 
-/* '*out' is the manifest's descriptor; the document itself need not be there. */
-static struct gt_error *find_manifest(struct gt_services *s, struct gt_call *call,
-				      const struct gt_descriptor *target,
-				      const struct gt_platforms *platforms,
-				      struct gt_descriptor *out)
+struct gt_error *gt_image_find_manifest(struct gt_services *s, struct gt_call *call,
+					const struct gt_descriptor *target,
+					const struct gt_platforms *platforms,
+					struct gt_descriptor *out)
 {
 	struct search x = { .s = s, .call = call, .platforms = platforms };
 	struct gt_error *e;
@@ -167,9 +166,9 @@ struct gt_error *gt_image_resolve(struct gt_services *s, struct gt_call *call,
 {
 	gt_auto(gt_image_view) v = { 0 };
 
-	GT_TRY(find_manifest(s, call, target, platforms, &v.manifest));
-	GT_TRY(manifest_read(s, call, &v.manifest, &v.document));
-	GT_TRY(config_read(s, call, &v.document.config, &v.config));
+	GT_TRY(gt_image_find_manifest(s, call, target, platforms, &v.manifest));
+	GT_TRY(gt_image_read_manifest(s, call, &v.manifest, &v.document));
+	GT_TRY(gt_image_read_config(s, call, &v.document.config, &v.config));
 	/* What stands in an index without a platform is taken by its configuration's. */
 	if (!v.manifest.platform && gt_type_is_index(target->media_type) &&
 	    *v.config.platform.os && gt_platforms_rank(platforms, &v.config.platform) < 0)
@@ -216,14 +215,14 @@ static struct gt_error *list_platforms(struct gt_services *s, struct gt_call *ca
 		gt_auto(gt_manifest) m = { 0 };
 		gt_auto(gt_image_config) c = { 0 };
 
-		GT_TRY(manifest_read(s, call, d, &m));
-		GT_TRY(config_read(s, call, &m.config, &c));
+		GT_TRY(gt_image_read_manifest(s, call, d, &m));
+		GT_TRY(gt_image_read_config(s, call, &m.config, &c));
 		add_platform(out, &c.platform);
 		return NULL;
 	}
 	if (!gt_type_is_index(d->media_type))
 		return NULL;
-	GT_TRY(index_read(s, call, d, &index));
+	GT_TRY(gt_image_read_index(s, call, d, &index));
 	for (size_t i = 0; i < index.manifests.n; i++)
 		GT_TRY(gt_error_unless(list_platforms(s, call, &index.manifests.v[i], depth + 1,
 						      reads, out),
@@ -259,8 +258,8 @@ struct gt_error *gt_image_size(struct gt_services *s, struct gt_call *call,
 	gt_auto(gt_manifest) m = { 0 };
 	int64_t sum;
 
-	GT_TRY(find_manifest(s, call, target, platforms, &d));
-	GT_TRY(manifest_read(s, call, &d, &m));
+	GT_TRY(gt_image_find_manifest(s, call, target, platforms, &d));
+	GT_TRY(gt_image_read_manifest(s, call, &d, &m));
 	sum = d.size;
 	GT_TRY(add_size(&sum, m.config.size));
 	for (size_t i = 0; i < m.layers.n; i++)
@@ -299,10 +298,10 @@ struct gt_error *gt_image_check(struct gt_services *s, struct gt_call *call,
 	gt_auto(gt_image_status) st = { 0 };
 	gt_auto(gt_descriptor) d = { 0 };
 	gt_auto(gt_manifest) m = { 0 };
-	struct gt_error *e = find_manifest(s, call, target, platforms, &d);
+	struct gt_error *e = gt_image_find_manifest(s, call, target, platforms, &d);
 
 	if (!e)
-		e = manifest_read(s, call, &d, &m);
+		e = gt_image_read_manifest(s, call, &d, &m);
 	if (gt_error_class(e) == GT_NOT_FOUND) { /* the index or the manifest is not there */
 		gt_error_free(e);
 		gt_strv_add(&st.missing, d.digest ? d.digest : target->digest);
@@ -344,29 +343,45 @@ struct gt_error *gt_image_unpacked(struct gt_services *s, struct gt_call *call,
 
 #define GC_REF "containerd.io/gc.ref.content."
 
+/* How many children of each kind have a label. */
+struct numbers {
+	size_t configs, manifests, layers, others;
+};
+
+/* containerd's names: a running number a kind, but for the first config. */
+static void label_child(struct numbers *n, const struct gt_descriptor *d, struct gt_labels *out)
+{
+	gt_autofree char *key = NULL;
+
+	if (gt_type_is_config(d->media_type))
+		key = n->configs ? gt_strf(GC_REF "config%zu", n->configs)
+				 : gt_xstrdup(GC_REF "config");
+	else if (gt_type_is_manifest(d->media_type) || gt_type_is_index(d->media_type))
+		key = gt_strf(GC_REF "m.%zu", n->manifests++);
+	else if (gt_type_is_layer(d->media_type))
+		key = gt_strf(GC_REF "l.%zu", n->layers++);
+	else
+		key = gt_strf(GC_REF "%zu", n->others++);
+	n->configs += gt_type_is_config(d->media_type);
+	gt_labels_set(out, key, d->digest);
+}
+
 void gt_image_manifest_labels(const struct gt_manifest *m, struct gt_labels *out)
 {
-	gt_labels_set(out, GC_REF "config", m->config.digest);
-	for (size_t i = 0; i < m->layers.n; i++) {
-		gt_autofree char *key = gt_strf(GC_REF "l.%zu", i);
+	struct numbers n = { 0 };
 
-		gt_labels_set(out, key, m->layers.v[i].digest);
-	}
+	label_child(&n, &m->config, out);
+	for (size_t i = 0; i < m->layers.n; i++)
+		label_child(&n, &m->layers.v[i], out);
 }
 
 void gt_image_index_labels(const struct gt_index *index,
 			   bool (*keep)(void *arg, const struct gt_descriptor *d), void *arg,
 			   struct gt_labels *out)
 {
-	size_t n = 0;
+	struct numbers n = { 0 };
 
-	for (size_t i = 0; i < index->manifests.n; i++) {
-		const struct gt_descriptor *d = &index->manifests.v[i];
-		gt_autofree char *key = NULL;
-
-		if (keep && !keep(arg, d))
-			continue;
-		key = gt_strf(GC_REF "m.%zu", n++);
-		gt_labels_set(out, key, d->digest);
-	}
+	for (size_t i = 0; i < index->manifests.n; i++)
+		if (!keep || keep(arg, &index->manifests.v[i]))
+			label_child(&n, &index->manifests.v[i], out);
 }

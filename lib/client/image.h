@@ -25,6 +25,15 @@ void gt_image_view_done(struct gt_image_view *v);
 const char *gt_image_view_chain_id(const struct gt_image_view *v);
 
 /*
+ * The descriptor of the manifest that resolve would take: neither it nor what it names need be here,
+ * the indexes above it must.
+ */
+GT_MUST_USE struct gt_error *gt_image_find_manifest(struct gt_services *s, struct gt_call *call,
+						    const struct gt_descriptor *target,
+						    const struct gt_platforms *platforms,
+						    struct gt_descriptor *out);
+
+/*
  * Finds the manifest behind 'target' (a manifest, or an index of any depth up to 8) that suits
  * 'platforms' best, and reads it and its configuration. NOT_FOUND "no match for platform in
  * manifest DIGEST" or "content DIGEST"; INVALID_ARGUMENT if the number of layers and diff IDs
@@ -74,8 +83,9 @@ GT_MUST_USE struct gt_error *gt_image_unpacked(struct gt_services *s, struct gt_
 					       const char *snapshotter, bool *out);
 
 /*
- * Adds the containerd.io/gc.ref.content.* labels that keep a document's children: of a manifest its
- * config and layers, of an index its manifests (those alone for which 'keep' says yes; NULL: all).
+ * Adds the containerd.io/gc.ref.content.* labels that keep a document's children, numbered as
+ * containerd does: of a manifest its config and layers, of an index its manifests (those alone for
+ * which 'keep' says yes; NULL: all).
  */
 void gt_image_manifest_labels(const struct gt_manifest *m, struct gt_labels *out);
 void gt_image_index_labels(const struct gt_index *i,
@@ -86,5 +96,15 @@ void gt_image_index_labels(const struct gt_index *i,
 GT_MUST_USE struct gt_error *gt_image_read(struct gt_services *s, struct gt_call *call,
 					   const struct gt_descriptor *desc, char **out,
 					   size_t *len);
+/* The same, parsed as what 'd' says it is. */
+GT_MUST_USE struct gt_error *gt_image_read_index(struct gt_services *s, struct gt_call *call,
+						 const struct gt_descriptor *d,
+						 struct gt_index *out);
+GT_MUST_USE struct gt_error *gt_image_read_manifest(struct gt_services *s, struct gt_call *call,
+						    const struct gt_descriptor *d,
+						    struct gt_manifest *out);
+GT_MUST_USE struct gt_error *gt_image_read_config(struct gt_services *s, struct gt_call *call,
+						  const struct gt_descriptor *d,
+						  struct gt_image_config *out);
 
 #endif

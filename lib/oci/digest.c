@@ -71,38 +71,70 @@ struct gt_error *gt_digest_of_file(int fd, int64_t off, int64_t len, const struc
 	return NULL;
 }
 
-static char *digest512_of(bool is384, const void *data, size_t len)
-{
-	gt_auto(gt_buf) out = GT_BUF_INIT;
-	unsigned char md[SHA512_DIGEST_LENGTH];
-	SHA512_CTX ctx;
+struct gt_hash {
+	char *digest; /* expected */
+	size_t len; /* of its bytes */
+	SHA256_CTX sha256;
+	SHA512_CTX sha512; /* also SHA-384's */
+};
 
-	if (is384) {
-		SHA384_Init(&ctx);
-		SHA384_Update(&ctx, data, len);
-		SHA384_Final(md, &ctx);
-	} else {
-		SHA512_Init(&ctx);
-		SHA512_Update(&ctx, data, len);
-		SHA512_Final(md, &ctx);
-	}
-	gt_buf_adds(&out, is384 ? "sha384:" : "sha512:");
-	add_hex(&out, md, is384 ? SHA384_DIGEST_LENGTH : SHA512_DIGEST_LENGTH);
-	return gt_buf_detach(&out);
+struct gt_error *gt_hash_new(const char *digest, struct gt_hash **out)
+{
+	struct gt_hash *h;
+
+	GT_TRY(gt_digest_check(digest));
+	h = gt_xcalloc(1, sizeof(*h));
+	h->digest = gt_xstrdup(digest);
+	h->len = strlen(gt_digest_hex(digest)) / 2;
+	if (h->len == SHA256_DIGEST_LENGTH)
+		SHA256_Init(&h->sha256);
+	else if (h->len == SHA384_DIGEST_LENGTH)
+		SHA384_Init(&h->sha512);
+	else
+		SHA512_Init(&h->sha512);
+	*out = h;
+	return NULL;
+}
+
+void gt_hash_add(struct gt_hash *h, const void *data, size_t len)
+{
+	if (h->len == SHA256_DIGEST_LENGTH)
+		SHA256_Update(&h->sha256, data, len);
+	else
+		SHA512_Update(&h->sha512, data, len);
+}
+
+struct gt_error *gt_hash_check(struct gt_hash *h)
+{
+	unsigned char md[SHA512_DIGEST_LENGTH];
+	gt_auto(gt_buf) have = GT_BUF_INIT;
+
+	if (h->len == SHA256_DIGEST_LENGTH)
+		SHA256_Final(md, &h->sha256);
+	else
+		SHA512_Final(md, &h->sha512);
+	gt_buf_add(&have, h->digest, gt_digest_hex(h->digest) - h->digest);
+	add_hex(&have, md, h->len);
+	if (!strcmp(have.s, h->digest))
+		return NULL;
+	return gt_error_new(GT_FAILED_PRECONDITION, "digest %s, expected %s", have.s, h->digest);
+}
+
+void gt_hash_free(struct gt_hash *h)
+{
+	if (!h)
+		return;
+	free(h->digest);
+	free(h);
 }
 
 struct gt_error *gt_digest_verify(const char *digest, const void *data, size_t len)
 {
-	gt_autofree char *have = NULL;
+	gt_autoptr(gt_hash) h = NULL;
 
-	GT_TRY(gt_digest_check(digest));
-	if (!strncmp(digest, "sha256:", 7))
-		have = gt_digest_of(data, len);
-	else
-		have = digest512_of(!strncmp(digest, "sha384:", 7), data, len);
-	if (!strcmp(have, digest))
-		return NULL;
-	return gt_error_new(GT_FAILED_PRECONDITION, "digest %s, expected %s", have, digest);
+	GT_TRY(gt_hash_new(digest, &h));
+	gt_hash_add(h, data, len);
+	return gt_hash_check(h);
 }
 
 const char *gt_digest_hex(const char *digest)

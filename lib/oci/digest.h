@@ -20,6 +20,17 @@ GT_MUST_USE struct gt_error *gt_digest_verify(const char *digest, const void *da
 GT_MUST_USE struct gt_error *gt_digest_of_file(int fd, int64_t off, int64_t len,
 					       const struct gt_call *call, char **out);
 
+/*
+ * The same piece by piece. 'digest' says the algorithm and what must come out: INVALID_ARGUMENT as
+ * above from new; FAILED_PRECONDITION from check, which ends it.
+ */
+struct gt_hash;
+GT_MUST_USE struct gt_error *gt_hash_new(const char *digest, struct gt_hash **out);
+void gt_hash_add(struct gt_hash *h, const void *data, size_t len);
+GT_MUST_USE struct gt_error *gt_hash_check(struct gt_hash *h);
+void gt_hash_free(struct gt_hash *h);
+GT_DEFINE_AUTOPTR(gt_hash)
+
 /* The part behind the ':'. 'digest' has passed gt_digest_check(). */
 const char *gt_digest_hex(const char *digest);
 

@@ -276,6 +276,14 @@ static struct gt_error *run_usage(struct ctr *c)
 	return NULL;
 }
 
+const struct ctr_flag ctr_local_flag[] = {
+	{ .name = "local",
+	  .type = CTR_BOOL,
+	  .value = "true",
+	  .text = "work from here; false: through the transfer service. Both come to the same" },
+	{ 0 },
+};
+
 static const struct ctr_flag quiet_flag[] = {
 	{ .name = "quiet", .alias = "q", .type = CTR_BOOL, .text = "print the names only" },
 	{ 0 },
@@ -364,7 +372,8 @@ const struct ctr_command ctr_images = {
 	.name = "images",
 	.aliases = "image, i",
 	.text = "manage images",
-	.commands = (const struct ctr_command *const[]){ &check_command, &ctr_image_import, &list,
+	.commands = (const struct ctr_command *const[]){ &check_command, &ctr_image_export,
+							 &ctr_image_import, &list,
 							 &delete_command, &tag, &label, &usage,
 							 NULL },
 };

@@ -5,6 +5,13 @@
 
 #include "app.h"
 
+extern const struct ctr_command ctr_image_export;
 extern const struct ctr_command ctr_image_import;
+
+/*
+ * --local: containerd's ctr can have the daemon do it. The services here are the same either way, so
+ * both values do the same.
+ */
+extern const struct ctr_flag ctr_local_flag[];
 
 #endif
