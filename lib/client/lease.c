@@ -65,8 +65,15 @@ void gt_lease_scope_done(struct gt_lease_scope *l)
 	call.lease = NULL;
 	call.cancel = NULL;
 	call.deadline = 0;
-	gt_log_warn_take(gt_error_unless(gt_leases_remove(l->s, &call, l->id, false), GT_NOT_FOUND),
+	gt_log_warn_take(gt_error_unless(gt_leases_remove(l->s, &call, l->id, l->sync), GT_NOT_FOUND),
 			 "remove lease %s", l->id);
+	gt_lease_scope_keep(l);
+}
+
+void gt_lease_scope_keep(struct gt_lease_scope *l)
+{
+	if (!l->id)
+		return;
 	free(l->id);
 	l->id = NULL;
 	l->call.lease = NULL;

@@ -12,6 +12,7 @@ struct gt_lease_scope {
 	struct gt_services *s;
 	struct gt_call call; /* the caller's, with the lease; use this one */
 	char *id; /* NULL: the caller's call had a lease already */
+	bool sync; /* what it alone has kept shall be gone once done has answered */
 };
 
 /* Makes a lease unless the call has one. '*out' must not move. */
@@ -21,6 +22,8 @@ GT_MUST_USE struct gt_error *gt_lease_scope_open(struct gt_services *s, const st
  * Removes it, cancelled or not; one that cannot be removed is left to expire. Fine on a zeroed one.
  */
 void gt_lease_scope_done(struct gt_lease_scope *l);
+/* Leaves it to expire, so that what was begun can be gone on with for a day. */
+void gt_lease_scope_keep(struct gt_lease_scope *l);
 
 /*
  * "N-RANDOM", as containerd's clients name leases and extracts: nanoseconds and three random bytes.

@@ -18,6 +18,9 @@ extern const struct ctr_command ctr_tasks;
 extern const struct ctr_command ctr_oci;
 extern const struct ctr_command ctr_info;
 
+/* of the group `content`, in files of their own */
+extern const struct ctr_command ctr_content_fetch;
+
 extern const struct ctr_flag ctr_snapshotter_flag[];
 extern const struct ctr_flag ctr_snapshot_label_flag[];
 extern const struct ctr_flag ctr_container_flags[]; /* of run and containers create */

@@ -268,6 +268,7 @@ static const struct ctr_command label = {
 const struct ctr_command ctr_content = {
 	.name = "content",
 	.text = "manage content",
-	.commands = (const struct ctr_command *const[]){ &active, &delete_command, &get, &ingest,
+	.commands = (const struct ctr_command *const[]){ &active, &delete_command,
+							 &ctr_content_fetch, &get, &ingest,
 							 &list, &label, NULL },
 };

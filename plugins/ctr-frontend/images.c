@@ -373,7 +373,7 @@ const struct ctr_command ctr_images = {
 	.aliases = "image, i",
 	.text = "manage images",
 	.commands = (const struct ctr_command *const[]){ &check_command, &ctr_image_export,
-							 &ctr_image_import, &list,
+							 &ctr_image_import, &list, &ctr_image_pull,
 							 &delete_command, &tag, &label, &usage,
 							 NULL },
 };

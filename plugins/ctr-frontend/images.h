@@ -7,6 +7,7 @@
 
 extern const struct ctr_command ctr_image_export;
 extern const struct ctr_command ctr_image_import;
+extern const struct ctr_command ctr_image_pull;
 
 /*
  * --local: containerd's ctr can have the daemon do it. The services here are the same either way, so

@@ -54,7 +54,12 @@ GT_PLUGIN(ctr_frontend) = {
 	.id = "ctr",
 	.doc = "The command line ctr, with containerd's commands, flags and output.",
 	/* optional, so that help and mistakes do not open a store; commands ask for it themselves */
-	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES, .flags = GT_NEED_OPTIONAL }, { 0 } },
+	.needs =
+		(const struct gt_need[]){
+			{ .kind = GT_SERVICES, .flags = GT_NEED_OPTIONAL },
+			{ .kind = GT_RESOLVER, .flags = GT_NEED_OPTIONAL },
+			{ 0 },
+		},
 	.options = ctr_options,
 	.config_size = sizeof(struct ctr_config),
 	.ops.frontend = &ctr_ops,
