@@ -327,6 +327,13 @@ void gt_spec_set_cpu_cfs(struct gt_spec *s, int64_t quota, uint64_t period)
 	json_object_set_new(cpu(s), "period", json_integer((json_int_t)period));
 }
 
+void gt_spec_set_cpu_burst(struct gt_spec *s, uint64_t microseconds)
+{
+	json_object_set_new(cpu(s), "burst",
+			    json_integer(microseconds > INT64_MAX ? INT64_MAX :
+								    (json_int_t)microseconds));
+}
+
 void gt_spec_set_cpu_shares(struct gt_spec *s, uint64_t shares)
 {
 	json_object_set_new(cpu(s), "shares", json_integer((json_int_t)shares));
@@ -363,15 +370,37 @@ struct gt_error *gt_spec_set_propagation(struct gt_spec *s, const char *mode)
 	return gt_error_new(GT_INVALID_ARGUMENT, "\"%s\" is no way of propagation", mode);
 }
 
-struct gt_error *gt_spec_set_seccomp(struct gt_spec *s, const void *text, size_t len)
+struct gt_error *gt_spec_set_rdt(struct gt_spec *s, const char *class_name)
 {
-	static const char what[] = "seccomp profile";
-	gt_autojson doc = NULL;
+	/* It becomes the name of a folder. */
+	if (!*class_name || strchr(class_name, '/') || !strcmp(class_name, ".") ||
+	    !strcmp(class_name, ".."))
+		return gt_error_new(GT_INVALID_ARGUMENT, "RDT class \"%s\" is no name of a folder",
+				    class_name);
+	return set_text(gt_spec_object(gt_spec_linux(s), "intelRdt"), "closID", "RDT class",
+			class_name);
+}
 
-	GT_TRY(gt_json_parse(what, text, len, GT_SPEC_MAX, GT_DOCUMENT_DEPTH, &doc));
-	if (!json_is_string(json_object_get(doc, "defaultAction")))
-		return gt_error_new(GT_INVALID_ARGUMENT, "%s: has no defaultAction", what);
-	json_object_set(gt_spec_linux(s), "seccomp", doc);
+static struct gt_error *put_texts(json_t *obj, const char *key, const struct gt_strv *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		json_t *j;
+
+		GT_TRY(gt_spec_text("hook", list->v[i], &j));
+		json_array_append_new(gt_spec_array(obj, key), j);
+	}
+	return NULL;
+}
+
+struct gt_error *gt_spec_add_prestart(struct gt_spec *s, const char *path,
+				      const struct gt_strv *args, const struct gt_strv *env)
+{
+	gt_autojson hook = json_object();
+
+	GT_TRY(set_text(hook, "path", "hook", path));
+	GT_TRY(put_texts(hook, "args", args));
+	GT_TRY(put_texts(hook, "env", env));
+	json_array_append(gt_spec_array(gt_spec_object(s->doc, "hooks"), "prestart"), hook);
 	return NULL;
 }
 

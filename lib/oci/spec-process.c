@@ -271,10 +271,12 @@ static struct gt_error *caps_change(struct gt_spec *s, const struct gt_strv *cap
 		for (size_t k = 0; k < sizeof(cap_sets) / sizeof(*cap_sets); k++) {
 			json_t *list = gt_spec_array(sets, cap_sets[k]);
 
+			if (add && !cap_has(list, caps->v[i]))
+				json_array_append_new(list, json_string(caps->v[i]));
 			if (!add)
 				cap_remove(list, caps->v[i]);
-			else if (!cap_has(list, caps->v[i]))
-				json_array_append_new(list, json_string(caps->v[i]));
+			if (!json_array_size(list))
+				json_object_del(sets, cap_sets[k]);
 		}
 	}
 	return NULL;

@@ -261,6 +261,57 @@ START_TEST(control_characters)
 }
 END_TEST
 
+START_TEST(hardware_and_hooks)
+{
+	gt_auto(gt_strv) args = { 0 };
+	gt_auto(gt_strv) env = { 0 };
+
+	refused(gt_spec_set_rdt(spec, "a/b"));
+	refused(gt_spec_set_rdt(spec, ".."));
+	refused(gt_spec_set_rdt(spec, "a\n"));
+	ok(gt_spec_set_rdt(spec, "gold"));
+	ck_at("linux.intelRdt", "{\"closID\":\"gold\"}");
+	add(&args, "x", "{{pid}}", NULL);
+	add(&env, "A=1", NULL, NULL);
+	ok(gt_spec_add_prestart(spec, "/bin/x", &args, &env));
+	ck_at("hooks.prestart",
+	      "[{\"path\":\"/bin/x\",\"args\":[\"x\",\"{{pid}}\"],\"env\":[\"A=1\"]}]");
+}
+END_TEST
+
+static bool allows(const char *call)
+{
+	gt_autofree char *calls = at("linux.seccomp.syscalls");
+	gt_autofree char *quoted = gt_strf("\"%s\"", call);
+
+	return strstr(calls, quoted) != NULL;
+}
+
+START_TEST(default_seccomp)
+{
+	gt_auto(gt_strv) caps = { 0 };
+
+	gt_spec_set_default_seccomp(spec);
+	ck_at("linux.seccomp.defaultAction", "\"SCMP_ACT_ERRNO\"");
+	ck_assert(allows("read") && allows("chroot") && !allows("mount") && !allows("reboot"));
+	add(&caps, "CAP_SYS_ADMIN", "CAP_SYS_BOOT", NULL);
+	ok(gt_spec_add_caps(spec, &caps));
+	gt_spec_set_default_seccomp(spec);
+	ck_assert(allows("mount") && allows("reboot") && !allows("bogus"));
+}
+END_TEST
+
+START_TEST(foreign)
+{
+	gt_spec_free(spec);
+	spec = gt_spec_new_foreign("windows");
+	ck_at("process.cwd", "\"C:\\\\\"");
+	ck_at("windows", "{\"layerFolders\":null}");
+	ck_at("linux", "");
+	ck_assert_ptr_null(gt_spec_new_foreign("linux"));
+}
+END_TEST
+
 START_TEST(parse)
 {
 	static const char *const bad[] = { "", "[]", "{\"process\":1}", "{\"linux\":[]}",
@@ -311,6 +362,9 @@ int main(void)
 	tcase_add_test(t, devices);
 	tcase_add_test(t, resources);
 	tcase_add_test(t, control_characters);
+	tcase_add_test(t, hardware_and_hooks);
+	tcase_add_test(t, default_seccomp);
+	tcase_add_test(t, foreign);
 	tcase_add_test(t, parse);
 	tcase_add_test(t, exec);
 	suite_add_tcase(s, t);

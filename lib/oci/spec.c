@@ -181,6 +181,23 @@ struct gt_spec *gt_spec_new(const char *ns, const char *id)
 	return s;
 }
 
+struct gt_spec *gt_spec_new_foreign(const char *os)
+{
+	bool windows = !strcmp(os, "windows");
+	struct gt_spec *s;
+
+	if (!windows && strcmp(os, "darwin"))
+		return NULL;
+	s = gt_xcalloc(1, sizeof(*s));
+	s->doc = json_pack("{s:s, s:o, s:{s:s}}", "ociVersion", OCI_VERSION, "process",
+			   default_process(), "root", "path", "");
+	if (windows) {
+		json_object_set_new(gt_spec_process(s), "cwd", json_string("C:\\"));
+		json_object_set_new(s->doc, "windows", json_pack("{s:n}", "layerFolders"));
+	}
+	return s;
+}
+
 struct gt_error *gt_spec_parse(const void *data, size_t len, struct gt_spec **out)
 {
 	static const char what[] = "runtime spec";

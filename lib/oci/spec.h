@@ -22,6 +22,8 @@ struct gt_spec;
 
 /* containerd's default for Linux; its cgroup path is "/NS/ID". */
 struct gt_spec *gt_spec_new(const char *ns, const char *id);
+/* containerd's for an operating system that has one of its own (windows, darwin); else NULL. */
+struct gt_spec *gt_spec_new_foreign(const char *os);
 /* Leave to use the devices that every container has (null, zero, tty, ...), as ctr gives it. */
 void gt_spec_add_default_devices(struct gt_spec *s);
 /* A document of the caller's (--config, or a record's). INVALID_ARGUMENT unless it is one. */
@@ -93,6 +95,7 @@ GT_MUST_USE struct gt_error *gt_spec_drop_caps(struct gt_spec *s, const struct g
 void gt_spec_set_new_privileges(struct gt_spec *s, bool allow);
 void gt_spec_set_memory_limit(struct gt_spec *s, uint64_t bytes);
 void gt_spec_set_cpu_cfs(struct gt_spec *s, int64_t quota, uint64_t period);
+void gt_spec_set_cpu_burst(struct gt_spec *s, uint64_t microseconds);
 void gt_spec_set_cpu_shares(struct gt_spec *s, uint64_t shares);
 /* "0-3,5" as the kernel takes it. "" leaves it. */
 GT_MUST_USE struct gt_error *gt_spec_set_cpuset(struct gt_spec *s, const char *cpus,
@@ -102,6 +105,21 @@ GT_MUST_USE struct gt_error *gt_spec_set_rlimit(struct gt_spec *s, const char *t
 						uint64_t hard);
 /* "private", "shared", "slave", with or without "r" before it. */
 GT_MUST_USE struct gt_error *gt_spec_set_propagation(struct gt_spec *s, const char *mode);
+/* The class of resctrl (cache and memory bandwidth) that the container belongs to: one name. */
+GT_MUST_USE struct gt_error *gt_spec_set_rdt(struct gt_spec *s, const char *class_name);
+/*
+ * A class of a blockio configuration (YAML: classes of weights and limits by device patterns), as
+ * resources. INVALID_ARGUMENT says what is wrong in the text; NOT_FOUND where it has no such class.
+ * What matches no block device of this machine is left out, and why is added to 'ignored'.
+ */
+GT_MUST_USE struct gt_error *gt_spec_set_blockio(struct gt_spec *s, const void *config, size_t len,
+						 const char *class_name, struct gt_strv *ignored);
+/* A program to be run when the namespaces are there and before the process; all absolute. */
+GT_MUST_USE struct gt_error *gt_spec_add_prestart(struct gt_spec *s, const char *path,
+						  const struct gt_strv *args,
+						  const struct gt_strv *env);
+/* containerd's default profile, for the bounding capabilities that the spec has now. */
+void gt_spec_set_default_seccomp(struct gt_spec *s);
 /* A seccomp profile, the OCI object's text, in the place of what is there. */
 GT_MUST_USE struct gt_error *gt_spec_set_seccomp(struct gt_spec *s, const void *json, size_t len);
 void gt_spec_set_apparmor(struct gt_spec *s, const char *profile);
