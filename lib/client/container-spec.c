@@ -3,6 +3,11 @@
 
 #include <client/container-spec.h>
 
+#include <gantry/log.h>
+
+#include <client/apparmor.h>
+#include <client/gpu.h>
+#include <client/idmap.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,7 +48,20 @@ static struct gt_error *set_process(struct gt_spec *s, const struct gt_container
 	return NULL;
 }
 
-static struct gt_error *set_privileges(struct gt_spec *s, const struct gt_container_options *o)
+static struct gt_error *set_apparmor(const struct gt_call *call, struct gt_spec *s,
+				     const struct gt_container_options *o)
+{
+	if (o->apparmor_default_profile) {
+		GT_TRY(gt_apparmor_load_default(call, o->apparmor_default_profile));
+		gt_spec_set_apparmor(s, o->apparmor_default_profile);
+	}
+	if (o->apparmor_profile)
+		gt_spec_set_apparmor(s, o->apparmor_profile);
+	return NULL;
+}
+
+static struct gt_error *set_privileges(const struct gt_call *call, struct gt_spec *s,
+				       const struct gt_container_options *o)
 {
 	if (o->privileged) {
 		GT_TRY(gt_spec_set_privileged(s));
@@ -56,9 +74,9 @@ static struct gt_error *set_privileges(struct gt_spec *s, const struct gt_contai
 		gt_spec_set_new_privileges(s, true);
 	if (o->seccomp_profile)
 		GT_TRY(gt_spec_set_seccomp(s, o->seccomp_profile, o->seccomp_profile_len));
-	if (o->apparmor_profile)
-		gt_spec_set_apparmor(s, o->apparmor_profile);
-	return NULL;
+	else if (o->seccomp)
+		gt_spec_set_default_seccomp(s);
+	return set_apparmor(call, s, o);
 }
 
 static struct gt_error *set_network(struct gt_spec *s, const struct gt_container_options *o)
@@ -95,9 +113,11 @@ static struct gt_error *set_resources(struct gt_spec *s, const struct gt_contain
 		if (!(o->cpus < CPUS_MAX))
 			return gt_error_new(GT_INVALID_ARGUMENT, "%g cpus are too many", o->cpus);
 		gt_spec_set_cpu_cfs(s, (int64_t)(o->cpus * CFS_PERIOD), CFS_PERIOD);
-	} else if (o->cpu_quota > 0 || o->cpu_period) {
+	} else if (o->cpu_quota_given || o->cpu_quota > 0 || o->cpu_period) {
 		gt_spec_set_cpu_cfs(s, o->cpu_quota, o->cpu_period);
 	}
+	if (o->cpu_burst)
+		gt_spec_set_cpu_burst(s, o->cpu_burst);
 	if (o->cpu_shares)
 		gt_spec_set_cpu_shares(s, o->cpu_shares);
 	if (o->cpuset_cpus || o->cpuset_mems)
@@ -109,6 +129,33 @@ static struct gt_error *set_resources(struct gt_spec *s, const struct gt_contain
 		GT_TRY(gt_spec_set_cgroup(s, o->cgroup));
 	for (size_t i = 0; i < o->devices.n; i++)
 		GT_TRY(gt_spec_add_device(s, o->devices.v[i], "rwm"));
+	return NULL;
+}
+
+static struct gt_error *set_blockio(struct gt_spec *s, const struct gt_container_options *o)
+{
+	gt_auto(gt_strv) ignored = { 0 };
+
+	if (!o->blockio_class)
+		return NULL;
+	GT_TRY(gt_error_wrap(gt_spec_set_blockio(s, o->blockio ? o->blockio : "", o->blockio_len,
+						 o->blockio_class, &ignored),
+			     "blockio-class error"));
+	for (size_t i = 0; i < ignored.n; i++)
+		gt_log_warn("blockio class %s: %s", o->blockio_class, ignored.v[i]);
+	return NULL;
+}
+
+/* What steers hardware: classes of the processor's cache and of disks, graphics processors. */
+static struct gt_error *set_hardware(struct gt_spec *s, const struct gt_container_options *o)
+{
+	if (o->gpus.n && !o->hook)
+		return gt_error_new(GT_INVALID_ARGUMENT, "no program to start hooks with");
+	if (o->gpus.n)
+		GT_TRY(gt_gpu_add(s, o->hook, &o->gpus));
+	GT_TRY(set_blockio(s, o));
+	if (o->rdt_class)
+		GT_TRY(gt_spec_set_rdt(s, o->rdt_class));
 	return NULL;
 }
 
@@ -124,7 +171,7 @@ static struct gt_error *set_rest(struct gt_spec *s, const struct gt_container_op
 		GT_TRY(gt_spec_set_propagation(s, o->rootfs_propagation));
 	for (size_t i = 0; i < o->n_namespaces; i++)
 		GT_TRY(gt_spec_set_namespace(s, o->namespaces[i].type, o->namespaces[i].path));
-	return NULL;
+	return set_hardware(s, o);
 }
 
 static struct gt_error *set_annotations(struct gt_spec *s, const struct gt_labels *l)
@@ -166,8 +213,9 @@ struct gt_error *gt_container_spec_make(const struct gt_call *call,
 		if (o->rootfs)
 			GT_TRY(set_rootfs(s, o->rootfs, &own));
 		GT_TRY(set_process(s, o, image, o->rootfs ? own : root));
+		GT_TRY(gt_idmaps_put(s, o));
 		GT_TRY(set_rest(s, o));
-		GT_TRY(set_privileges(s, o));
+		GT_TRY(set_privileges(call, s, o));
 		GT_TRY(set_network(s, o));
 		GT_TRY(set_resources(s, o));
 		GT_TRY(set_annotations(s, &o->annotations));

@@ -10,7 +10,9 @@
 
 #include <client/container-spec.h>
 #include <client/defaults.h>
+#include <client/idmap.h>
 #include <client/image.h>
+#include <client/lease.h>
 #include <client/rootfs.h>
 #include <client/runtime-options.h>
 #include <client/unpack.h>
@@ -33,6 +35,31 @@ static struct gt_error *image_view(struct gt_services *s, struct gt_call *call,
 			     o->image);
 }
 
+/* On the image's snapshot, or on one with the container's ids. NOT_FOUND if that is not there. */
+static struct gt_error *prepare_on(struct gt_services *s, struct gt_call *call,
+				   const struct gt_container_options *o, const char *snapshotter,
+				   const char *parent, struct gt_mounts *mounts)
+{
+	gt_auto(gt_lease_scope) lease = { 0 };
+	gt_auto(gt_labels) labels = { 0 };
+	gt_autofree char *moved = NULL;
+	bool wanted;
+
+	GT_TRY(gt_idmaps_check(o, &wanted));
+	if (!wanted)
+		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent,
+					    &o->snapshot_labels, mounts);
+	gt_labels_copy(&labels, &o->snapshot_labels);
+	if (o->remap_labels) {
+		gt_idmaps_labels(o, &labels);
+		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &labels, mounts);
+	}
+	/* Nothing refers to the one in between until the container's is there. */
+	GT_TRY(gt_lease_scope_open(s, call, &lease));
+	GT_TRY(gt_idmaps_snapshot(s, &lease.call, o, snapshotter, parent, &moved));
+	return gt_snapshots_prepare(s, &lease.call, snapshotter, o->id, moved, &labels, mounts);
+}
+
 /* Prepares the snapshot that the container writes to; unpacks the image if that is missing. */
 static struct gt_error *prepare(struct gt_services *s, struct gt_call *call,
 				const struct gt_container_options *o,
@@ -41,15 +68,13 @@ static struct gt_error *prepare(struct gt_services *s, struct gt_call *call,
 {
 	const char *parent = gt_image_view_chain_id(v);
 	struct gt_unpack_options unpack = { .snapshotter = snapshotter };
-	struct gt_error *e = gt_snapshots_prepare(s, call, snapshotter, o->id, parent,
-						  &o->snapshot_labels, mounts);
+	struct gt_error *e = prepare_on(s, call, o, snapshotter, parent, mounts);
 
 	if (gt_error_class(e) != GT_NOT_FOUND || !*parent)
 		return e;
 	gt_error_free(e);
 	GT_TRY(gt_error_wrap(gt_image_unpack(s, call, v, &unpack), "unpack %s", o->image));
-	return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &o->snapshot_labels,
-				    mounts);
+	return prepare_on(s, call, o, snapshotter, parent, mounts);
 }
 
 /* Prefixes that daemons act upon: what an image says is never control data. */
@@ -99,7 +124,7 @@ static struct gt_error *options_check(const struct gt_container_options *o)
 	if (o->privileged_without_host_devices && !o->privileged)
 		return gt_error_new(GT_INVALID_ARGUMENT, "can't use 'privileged-without-host-devices' "
 							 "without 'privileged' specified");
-	if (o->cpus > 0 && (o->cpu_quota > 0 || o->cpu_period))
+	if (o->cpus > 0 && (o->cpu_quota_given || o->cpu_quota > 0 || o->cpu_period))
 		return gt_error_new(GT_INVALID_ARGUMENT,
 				    "cpus and quota/period should be used separately");
 	return NULL;
@@ -119,6 +144,8 @@ static struct gt_error *fill(struct gt_call *call, const struct gt_container_opt
 	}
 	for (size_t i = 0; i < o->labels.n; i++)
 		gt_labels_set(&c->labels, o->labels.v[i].key, o->labels.v[i].value);
+	for (size_t i = 0; i < o->n_extensions; i++)
+		gt_container_set_extension(c, o->extensions[i].name, &o->extensions[i].value);
 	GT_TRY(gt_container_spec_make(call, o, v ? &v->config : NULL, root, &spec));
 	gt_spec_any(spec, &c->spec);
 	return gt_runtime_options(o, c->runtime, &c->runtime_options);

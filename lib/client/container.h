@@ -19,6 +19,11 @@ struct gt_namespace_path {
 	const char *path;
 };
 
+/* 'length' ids from 'container' on inside are those from 'host' on outside. */
+struct gt_idmap {
+	uint32_t container, host, length;
+};
+
 /* All pointers may be NULL, all lists empty, unless it says otherwise. */
 struct gt_container_options {
 	const char *id; /* required */
@@ -63,16 +68,39 @@ struct gt_container_options {
 	uint64_t memory_limit; /* 0: none */
 	double cpus; /* 0: not set; excludes quota and period */
 	int64_t cpu_quota; /* 0 or -1: none */
+	bool cpu_quota_given; /* quota and period are set as they stand, be they 0 */
 	uint64_t cpu_period;
+	uint64_t cpu_burst; /* microseconds; 0: none */
 	uint64_t cpu_shares; /* 0: none */
 	const char *cpuset_cpus;
 	const char *cpuset_mems;
 	const char *rlimit_nofile; /* "SOFT:HARD" */
 	const char *cgroup; /* NULL: "/NS/ID"; "": none */
 	const char *rootfs_propagation;
+	bool seccomp; /* containerd's default profile, unless one is given */
 	const char *seccomp_profile; /* text; NULL: none */
 	size_t seccomp_profile_len;
 	const char *apparmor_profile;
+	const char *apparmor_default_profile; /* that name for the default one; loaded if need be */
+	const char *rdt_class;
+	const char *blockio; /* a blockio configuration's text, of which 'blockio_class' is used */
+	size_t blockio_len;
+	const char *blockio_class;
+	struct gt_strv gpus; /* numbers of NVIDIA devices */
+	const char *hook; /* program whose `oci-hook` starts hooks; needed for gpus */
+
+	/*
+	 * A user namespace, by both lists or none. The root file system is moved to these ids (by
+	 * the first mapping of each) in a snapshot between the image's and the container's, or,
+	 * with 'remap_labels', by the snapshotter, which is told by labels.
+	 */
+	const struct gt_idmap *uidmaps;
+	size_t n_uidmaps;
+	const struct gt_idmap *gidmaps;
+	size_t n_gidmaps;
+	bool remap_labels;
+	struct gt_extension *extensions; /* of the record */
+	size_t n_extensions;
 };
 
 /*

@@ -89,7 +89,7 @@ static void *mount_job(void *arg)
 	return NULL;
 }
 
-static struct gt_error *mount_in_thread(const struct gt_mounts *mounts, int *fd)
+struct gt_error *gt_rootfs_mount(const struct gt_mounts *mounts, int *fd)
 {
 	const char *tmp = getenv("TMPDIR");
 	gt_autofree char *target = gt_strf("%s/gantry-rootfs-XXXXXX", tmp && *tmp ? tmp : "/tmp");
@@ -138,8 +138,8 @@ struct gt_error *gt_rootfs_open(const struct gt_mounts *mounts, bool fresh, int 
 			}
 			gt_strv_addf(&gt_mounts_add(&lower, "overlay", "overlay", "")->options,
 				     "lowerdir=%s", layers);
-			return mount_in_thread(&lower, fd);
+			return gt_rootfs_mount(&lower, fd);
 		}
 	}
-	return mount_in_thread(mounts, fd);
+	return gt_rootfs_mount(mounts, fd);
 }

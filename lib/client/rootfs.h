@@ -15,4 +15,7 @@
  */
 GT_MUST_USE struct gt_error *gt_rootfs_open(const struct gt_mounts *mounts, bool fresh, int *fd);
 
+/* '*fd' is the mounts themselves, to be written to; they last as long as it. */
+GT_MUST_USE struct gt_error *gt_rootfs_mount(const struct gt_mounts *mounts, int *fd);
+
 #endif
