@@ -16,6 +16,7 @@ extern const struct ctr_command ctr_run;
 extern const struct ctr_command ctr_snapshots;
 extern const struct ctr_command ctr_tasks;
 extern const struct ctr_command ctr_oci;
+extern const struct ctr_command ctr_oci_hook;
 extern const struct ctr_command ctr_info;
 
 /* of the group `content`, in files of their own */

@@ -68,13 +68,27 @@ const struct ctr_flag ctr_container_flags[] = {
 	  .text = "take a capability away, written with CAP_ before it" },
 	{ .name = "seccomp",
 	  .type = CTR_BOOL,
-	  .text = "filter system calls by the profile of --seccomp-profile" },
+	  .text = "filter system calls by the default profile, or that of --seccomp-profile" },
 	{ .name = "seccomp-profile",
 	  .type = CTR_STRING,
 	  .text = "file with the seccomp object of a runtime document; needs --seccomp" },
+	{ .name = "apparmor-default-profile",
+	  .type = CTR_STRING,
+	  .text = "AppArmor's default profile, under that name; loaded if it is not" },
 	{ .name = "apparmor-profile",
 	  .type = CTR_STRING,
 	  .text = "AppArmor profile, which must be loaded" },
+	{ .name = "blockio-config-file",
+	  .type = CTR_STRING,
+	  .text = "file that defines the classes of --blockio-class" },
+	{ .name = "blockio-class", .type = CTR_STRING, .text = "class of block I/O" },
+	{ .name = "rdt-class",
+	  .type = CTR_STRING,
+	  .text = "class of resctrl, which shares out cache and memory bandwidth" },
+	{ .name = "gpus",
+	  .type = CTR_LIST,
+	  .bits = CTR_NUMBERS,
+	  .text = "bring in an NVIDIA processor by its number; needs nvidia-container-cli" },
 	{ .name = "hostname", .type = CTR_STRING, .text = "the container's host name" },
 	{ .name = "user", .alias = "u", .type = CTR_STRING, .text = "`NAME|UID[:GROUP|GID]`" },
 	{ .name = "rootfs",
@@ -85,6 +99,10 @@ const struct ctr_flag ctr_container_flags[] = {
 	  .value = "-1",
 	  .text = "microseconds of processor time in each period" },
 	{ .name = "cpu-period", .type = CTR_UINT, .text = "length of a period in microseconds" },
+	{ .name = "cpu-burst",
+	  .type = CTR_UINT,
+	  .text = "microseconds by which a period's quota may be exceeded if earlier ones were not used up" },
+	{ .name = "no-pivot", .type = CTR_BOOL, .text = "change the root by chroot, as on a ramdisk" },
 	{ .name = "rootfs-propagation",
 	  .type = CTR_STRING,
 	  .text = "mount propagation of the root file system: private, shared or slave, or with an r before it" },
@@ -134,6 +152,16 @@ static struct gt_error *check_caps(const struct gt_strv *caps)
 	return NULL;
 }
 
+static bool is_namespace(const char *s, size_t len)
+{
+	static const char *const types[] = { "pid", "network", "uts", "mount", "user", "ipc", "cgroup" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (strlen(types[i]) == len && !memcmp(types[i], s, len))
+			return true;
+	return false;
+}
+
 static struct gt_error *read_namespaces(struct ctr *c, struct ctr_creation *out)
 {
 	const struct gt_strv *given = ctr_list(c, "with-ns");
@@ -142,9 +170,13 @@ static struct gt_error *read_namespaces(struct ctr *c, struct ctr_creation *out)
 	for (size_t i = 0; i < given->n; i++) {
 		const char *colon = strchr(given->v[i], ':');
 
-		if (!colon || colon == given->v[i] || !colon[1])
+		if (!colon)
 			return ctr_usage_error("joining a Linux namespace using --with-ns requires the "
 					       "format 'nstype:path'");
+		if (!is_namespace(given->v[i], (size_t)(colon - given->v[i])))
+			return ctr_usage_error("the Linux namespace type specified in --with-ns is not "
+					       "valid: %.*s",
+					       (int)(colon - given->v[i]), given->v[i]);
 		gt_strv_add_take(&out->namespace_words,
 				 gt_xstrndup(given->v[i], (size_t)(colon - given->v[i])));
 		out->namespaces[i].type = out->namespace_words.v[i];
@@ -163,12 +195,26 @@ static struct gt_error *read_seccomp(struct ctr *c, struct ctr_creation *out)
 		return ctr_usage_error("seccomp must be set to true, if using a custom seccomp-profile");
 	if (!ctr_bool(c, "seccomp"))
 		return NULL;
+	out->options.seccomp = true;
 	if (!*file)
-		return gt_error_new(GT_UNIMPLEMENTED,
-				    "--seccomp without --seccomp-profile: no default profile is built in");
+		return NULL;
 	GT_TRY(gt_file_read(AT_FDCWD, file, FILE_MAX, &out->seccomp));
 	out->options.seccomp_profile = out->seccomp.s;
 	out->options.seccomp_profile_len = out->seccomp.len;
+	return NULL;
+}
+
+static struct gt_error *read_blockio(struct ctr *c, struct ctr_creation *out)
+{
+	const char *file = ctr_string(c, "blockio-config-file");
+
+	out->options.blockio_class = or_null(ctr_string(c, "blockio-class"));
+	if (!*file)
+		return NULL;
+	GT_TRY(gt_error_wrap(gt_file_read(AT_FDCWD, file, FILE_MAX, &out->blockio),
+			     "blockio-config-file error"));
+	out->options.blockio = out->blockio.s;
+	out->options.blockio_len = out->blockio.len;
 	return NULL;
 }
 
@@ -186,6 +232,7 @@ static struct gt_error *read_files(struct ctr *c, struct ctr_creation *out)
 		out->options.env_text = out->env.s;
 		out->options.env_text_len = out->env.len;
 	}
+	GT_TRY(read_blockio(c, out));
 	return read_seccomp(c, out);
 }
 
@@ -212,6 +259,12 @@ static struct gt_error *read_source(struct ctr *c, struct gt_services *s, struct
 	return NULL;
 }
 
+/* For hooks, which a runtime starts by their path. */
+static char *own_program(void)
+{
+	return realpath("/proc/self/exe", NULL);
+}
+
 struct gt_error *ctr_creation_read(struct ctr *c, struct gt_services *s, struct ctr_creation *out)
 {
 	struct gt_container_options *o = &out->options;
@@ -220,6 +273,7 @@ struct gt_error *ctr_creation_read(struct ctr *c, struct gt_services *s, struct 
 	gt_buf_init(&out->spec);
 	gt_buf_init(&out->env);
 	gt_buf_init(&out->seccomp);
+	gt_buf_init(&out->blockio);
 	o->snapshotter = ctr_snapshotter(c);
 	o->runtime = or_null(runtime);
 	o->runc_binary = or_null(ctr_string(c, "runc-binary"));
@@ -242,9 +296,18 @@ struct gt_error *ctr_creation_read(struct ctr *c, struct gt_services *s, struct 
 	o->devices = *ctr_list(c, "device");
 	o->memory_limit = ctr_uint(c, "memory-limit");
 	o->cpu_quota = ctr_int(c, "cpu-quota");
+	o->cpu_quota_given = o->cpu_quota != -1;
 	o->cpu_period = ctr_uint(c, "cpu-period");
+	o->cpu_burst = ctr_uint(c, "cpu-burst");
+	o->rdt_class = or_null(ctr_string(c, "rdt-class"));
+	o->gpus = *ctr_list(c, "gpus");
+	if (o->gpus.n)
+		o->hook = out->hook = own_program();
 	o->rootfs_propagation = or_null(ctr_string(c, "rootfs-propagation"));
 	o->apparmor_profile = or_null(ctr_string(c, "apparmor-profile"));
+	o->apparmor_default_profile = or_null(ctr_string(c, "apparmor-default-profile"));
+	if (o->apparmor_profile && o->apparmor_default_profile)
+		return ctr_usage_error("apparmor-profile conflicts with apparmor-default-profile");
 	if ((o->runc_binary || o->runc_systemd_cgroup) && *runtime &&
 	    strcmp(runtime, "io.containerd.runc.v2") && strcmp(runtime, "io.containerd.gantry.v1"))
 		return ctr_usage_error("specifying runc-binary and runc-systemd-cgroup is only supported "
@@ -267,9 +330,13 @@ void ctr_creation_done(struct ctr_creation *o)
 		gt_buf_done(&o->spec);
 		gt_buf_done(&o->env);
 		gt_buf_done(&o->seccomp);
+		gt_buf_done(&o->blockio);
 	}
 	free(o->namespaces);
 	gt_strv_done(&o->namespace_words);
+	free(o->uidmaps);
+	free(o->gidmaps);
+	free(o->hook);
 	free(o->rootfs);
 }
 

@@ -14,10 +14,11 @@ struct ctr_creation {
 	struct gt_container_options options;
 	/* what the options point to */
 	struct gt_image image;
-	struct gt_buf spec, env, seccomp;
+	struct gt_buf spec, env, seccomp, blockio;
+	struct gt_idmap *uidmaps, *gidmaps;
 	struct gt_namespace_path *namespaces;
 	struct gt_strv namespace_words;
-	char *rootfs;
+	char *rootfs, *hook;
 };
 
 /* Whether image (or folder) and id are there; 'cls' is the class of the error if not. */

@@ -25,6 +25,23 @@ static struct ctr_value *find(const struct ctr_level *l, const char *name, size_
 	return NULL;
 }
 
+/* Of a list of numbers. Go's flag package says this of each kind of number in its own words. */
+static struct gt_error *check_number(const char *name, size_t len, const char *text)
+{
+	gt_auto(gt_buf) quoted = GT_BUF_INIT;
+	enum ctr_number r;
+	int64_t number;
+
+	r = ctr_parse_int(text, &number);
+	if (r == CTR_NUMBER_OK)
+		return NULL;
+	gt_buf_addq(&quoted, text);
+	return gt_error_new(GT_UNKNOWN,
+			    "invalid value %s for flag -%.*s: strconv.Atoi: parsing %s: %s",
+			    quoted.s, (int)len, name, quoted.s,
+			    r == CTR_NUMBER_RANGE ? "value out of range" : "invalid syntax");
+}
+
 /* Sets the value from its text; what is wrong with that, or NULL. */
 static const char *assign(struct ctr_value *v, const char *text)
 {
@@ -106,6 +123,8 @@ static struct gt_error *set(struct ctr_value *v, const char *name, size_t len, c
 	if (v->flag->type == CTR_LIST && !v->typed)
 		gt_strv_done(&v->list);
 	v->typed = v->set = true;
+	if (v->flag->bits & CTR_NUMBERS)
+		GT_TRY(check_number(name, len, text));
 	wrong = assign(v, text);
 	if (!wrong)
 		return NULL;

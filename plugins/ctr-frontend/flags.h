@@ -26,6 +26,7 @@ enum ctr_flag_bits {
 	CTR_REQUIRED = 1,
 	CTR_HIDDEN = 2, /* not in the help */
 	CTR_COMMAS = 4, /* LIST: a value is split at commas */
+	CTR_NUMBERS = 8, /* LIST: of whole numbers */
 };
 
 struct ctr_flag {

@@ -3,9 +3,13 @@
 
 #include "commands.h"
 #include "create.h"
+#include "idmaps.h"
+
+#include <gantry/file.h>
 
 #include <client/task.h>
 
+#include <fcntl.h>
 #include <string.h>
 
 static struct gt_error *write_pid(void *arg, uint32_t pid)
@@ -35,6 +39,33 @@ static struct gt_error *check_flags(const struct ctr *c)
 static const char *or_null(const char *s)
 {
 	return *s ? s : NULL;
+}
+
+static struct gt_error *read_idmaps(struct ctr *c, struct ctr_creation *out)
+{
+	const struct gt_strv *uids = ctr_list(c, "uidmap"), *gids = ctr_list(c, "gidmap");
+	struct gt_container_options *o = &out->options;
+
+	GT_TRY(ctr_idmaps_parse(uids, &out->uidmaps));
+	GT_TRY(ctr_idmaps_parse(gids, &out->gidmaps));
+	o->uidmaps = out->uidmaps;
+	o->n_uidmaps = uids->n;
+	o->gidmaps = out->gidmaps;
+	o->n_gidmaps = gids->n;
+	o->remap_labels = ctr_bool(c, "remap-labels");
+	return NULL;
+}
+
+static struct gt_error *dump(struct ctr *c, struct gt_services *s,
+			     const struct gt_container_options *o)
+{
+	gt_autoptr(gt_spec) spec = NULL;
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+
+	GT_TRY(gt_container_spec(s, &c->call, o, &spec));
+	gt_spec_write(spec, 4, &text);
+	gt_buf_addc(&text, '\n');
+	return gt_file_write(AT_FDCWD, ctr_string(c, "dump-config"), text.s, text.len, 0644, false);
 }
 
 static struct gt_error *run_run(struct ctr *c)
@@ -67,12 +98,16 @@ static struct gt_error *run_run(struct ctr *c)
 	o->platform = or_null(ctr_string(c, "platform"));
 	o->privileged_without_host_devices = ctr_bool(c, "privileged-without-host-devices");
 	o->cpus = ctr_float(c, "cpus");
-	o->cpu_shares = ctr_uint(c, "cpu-shares");
+	if (ctr_int(c, "cpu-shares") > 0)
+		o->cpu_shares = (uint64_t)ctr_int(c, "cpu-shares");
 	o->cpuset_cpus = or_null(ctr_string(c, "cpuset-cpus"));
 	o->cpuset_mems = or_null(ctr_string(c, "cpuset-mems"));
 	o->rlimit_nofile = or_null(ctr_string(c, "rlimit-nofile"));
 	o->cgroup = ctr_is_set(c, "cgroup", CTR_STRING) ? ctr_string(c, "cgroup") : NULL;
 	t.no_pivot = ctr_bool(c, "no-pivot");
+	GT_TRY(read_idmaps(c, &creation));
+	if (*ctr_string(c, "dump-config"))
+		return dump(c, s, o);
 	GT_TRY(gt_container_run(s, &c->call, o, &t, ctr_bool(c, "rm"), &status));
 	c->status = (int)status;
 	return NULL;
@@ -90,18 +125,29 @@ static const struct ctr_flag flags[] = {
 	  .type = CTR_STRING,
 	  .text = "cgroup's path; \"\" leaves it to the runtime (default: /NAMESPACE/ID)" },
 	{ .name = "platform", .type = CTR_STRING, .text = "take the image for that platform" },
+	{ .name = "uidmap",
+	  .type = CTR_LIST,
+	  .text = "run in a user namespace with this mapping: `CONTAINER-UID:HOST-UID:LENGTH`" },
+	{ .name = "gidmap",
+	  .type = CTR_LIST,
+	  .text = "the same for groups: `CONTAINER-GID:HOST-GID:LENGTH`; goes with --uidmap" },
+	{ .name = "remap-labels",
+	  .type = CTR_BOOL,
+	  .text = "have the snapshotter move files to these ids, instead of a copy that has them" },
 	{ .name = "privileged-without-host-devices",
 	  .type = CTR_BOOL,
 	  .text = "with --privileged: without the host's devices" },
 	{ .name = "cpus", .type = CTR_FLOAT, .text = "processors' worth of time" },
 	{ .name = "cpu-shares",
-	  .type = CTR_UINT,
+	  .type = CTR_INT,
 	  .value = "1024",
 	  .text = "share of processor time where it is short" },
 	{ .name = "cpuset-cpus", .type = CTR_STRING, .text = "processors to run on: 0-3,5" },
 	{ .name = "cpuset-mems", .type = CTR_STRING, .text = "memory nodes to use: 0,1" },
 	{ .name = "rlimit-nofile", .type = CTR_STRING, .text = "open files: `SOFT:HARD`" },
-	{ .name = "no-pivot", .type = CTR_BOOL, .text = "change the root by chroot, as on a ramdisk" },
+	{ .name = "dump-config",
+	  .type = CTR_STRING,
+	  .text = "write the runtime document to that file, and run nothing" },
 	{ 0 },
 };
 
