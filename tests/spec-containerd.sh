@@ -22,7 +22,7 @@ if "/sys/devices/virtual/powercap" in masked:
 for hook in spec.get("hooks", {}).get("prestart", []):
     assert hook["path"].startswith("/"), hook
     hook["path"] = "HOOK"
-    hook["args"][:2] = ["HOOK"]
+    hook["args"][:hook["args"].index("--")] = ["HOOK"]
     hook["env"] = sorted(e for e in hook["env"] if not e.startswith(("_=", "LD_LIBRARY_PATH=")))
 json.dump(doc, sys.stdout, indent=1, sort_keys=True)
 EOF

@@ -87,7 +87,7 @@ struct gt_container_options {
 	size_t blockio_len;
 	const char *blockio_class;
 	struct gt_strv gpus; /* numbers of NVIDIA devices */
-	const char *hook; /* program whose `oci-hook` starts hooks; needed for gpus */
+	const char *hook; /* program whose `oci hook` starts hooks; needed for gpus */
 
 	/*
 	 * A user namespace, by both lists or none. The root file system is moved to these ids (by

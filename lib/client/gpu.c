@@ -56,7 +56,8 @@ struct gt_error *gt_gpu_add(struct gt_spec *s, const char *hook, const struct gt
 
 	GT_TRY(look_up(TOOL, &tool));
 	gt_strv_add(&args, "ctr");
-	gt_strv_add(&args, "oci-hook");
+	gt_strv_add(&args, "oci");
+	gt_strv_add(&args, "hook");
 	gt_strv_add(&args, "--");
 	gt_strv_add(&args, tool);
 	gt_strv_add(&args, "--load-kmods");

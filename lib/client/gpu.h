@@ -7,7 +7,7 @@
 
 /*
  * Has nvidia-container-cli, looked up in PATH, bring the devices 'ids' ("0", "1") and the driver's
- * files in before the process starts. 'hook' is this program, which `oci-hook` makes fill in what
+ * files in before the process starts. 'hook' is this program, which `oci hook` makes fill in what
  * the runtime says of the container. NOT_FOUND where the tool is not installed.
  */
 GT_MUST_USE struct gt_error *gt_gpu_add(struct gt_spec *s, const char *hook,

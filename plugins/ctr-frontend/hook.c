@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `ctr oci-hook -- PROGRAM ARG...`: what a runtime starts as a hook of containers with --gpus. It
+ * `ctr oci hook -- PROGRAM ARG...`: what a runtime starts as a hook of containers with --gpus. It
  * reads the container's state, which the runtime writes to its stdin, fills in the words in double
  * braces and becomes the program. The words are those of `containerd oci-hook`.
  */
@@ -166,7 +166,7 @@ static struct gt_error *run_hook(struct ctr *c)
 }
 
 const struct ctr_command ctr_oci_hook = {
-	.name = "oci-hook",
+	.name = "hook",
 	.text = "start a program as a runtime's hook, with what is known of the container",
 	.args = "-- PROGRAM [ARG...]",
 	.more = "The container's state is read from stdin. {{id}}, {{pid}}, {{bundle}}, {{rootfs}},\n"

@@ -45,5 +45,5 @@ static const struct ctr_command spec = {
 const struct ctr_command ctr_oci = {
 	.name = "oci",
 	.text = "tools for OCI documents",
-	.commands = (const struct ctr_command *const[]){ &spec, NULL },
+	.commands = (const struct ctr_command *const[]){ &ctr_oci_hook, &spec, NULL },
 };

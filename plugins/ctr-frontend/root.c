@@ -62,7 +62,6 @@ const struct ctr_command ctr_root = {
 			&ctr_snapshots,
 			&ctr_tasks,
 			&ctr_oci,
-			&ctr_oci_hook,
 			&ctr_info,
 			NULL,
 		},
