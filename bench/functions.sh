@@ -7,6 +7,7 @@ set -euo pipefail
 BENCH_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BENCH_PREFIX=${BENCH_PREFIX:-$BENCH_TOP/build-gcc/prefix}
 GCTR=$BENCH_PREFIX/bin/ctr
+image=docker.io/library/busybox:latest
 if [ -z "${BENCH_INSIDE:-}" ]; then
 	[ "$(id -u)" = 0 ] || { echo "${0##*/}: must run as root" >&2; exit 1; }
 	[ -x "$GCTR" ] || { echo "${0##*/}: no $GCTR: set BENCH_PREFIX" >&2; exit 1; }
@@ -66,13 +67,13 @@ EOF
 	return 1
 }
 
-# ms COMMAND...: its wall time in milliseconds; output goes to $work/out, a failure ends the bench.
+# ms COMMAND...: its wall time in milliseconds; output goes to $work/out, a failure ends the bench. No program
+# is started between the two looks at the clock but the command.
 ms() {
-	local begin end
-	begin=$(date +%s%N)
+	local begin=${EPOCHREALTIME/./} end
 	"$@" >"$work/out" 2>&1 || { echo "${0##*/}: $* failed:" >&2; tail -n 5 "$work/out" >&2; exit 1; }
-	end=$(date +%s%N)
-	awk "BEGIN { printf \"%.2f\", ($end - $begin) / 1e6 }"
+	end=${EPOCHREALTIME/./}
+	printf '%d.%03d' $(((end - begin) / 1000)) $(((end - begin) % 1000))
 }
 
 # median NUMBER...
@@ -90,4 +91,52 @@ row() {
 		printf "%-58s ours %9.2f %s  reference %9.2f %s  ratio %5.2f  reach %s  %s\n",
 			n, o, u, t, u, ratio, r, good ? "yes" : "NO"
 	}'
+}
+
+# Has one version of cgroups in this mount namespace: crun refuses where v2 is mounted beside v1.
+cgroups_one_version() {
+	[ ! -d /sys/fs/cgroup/unified ] || umount /sys/fs/cgroup/unified 2>/dev/null || true
+}
+
+# bundle_make COMMAND: the bundle that Gantry makes, for a runtime program alone: the same spec, on an overlay
+# of the same layer.
+bundle_make() {
+	local chain
+	"$GCTR" containers create $image spec "$@"
+	mkdir -p "$FS/bundle/rootfs"
+	"$GCTR" containers info --spec spec >"$FS/bundle/config.json"
+	"$GCTR" containers delete spec
+	chain=$("$GCTR" snapshots ls | awk '$NF == "Committed" { print $1 }')
+	lower=$("$GCTR" snapshots view --mounts lower "$chain" | jq -r '.[0].Source')
+}
+bundle_mount() {
+	rm -rf "$FS/upper" "$FS/work"
+	mkdir "$FS/upper" "$FS/work"
+	mount -t overlay -o "index=off,lowerdir=$lower,upperdir=$FS/upper,workdir=$FS/work" overlay "$FS/bundle/rootfs"
+}
+
+# bare_ms RUNTIME NAME: create, start, delete alone; the mount before, and the wait between, are not counted.
+bare_ms() {
+	local a b c pid state
+	bundle_mount
+	a=$(ms "$1" --root "$FS/bare" create --bundle "$FS/bundle" --pid-file "$work/pid" "b$2")
+	b=$(ms "$1" --root "$FS/bare" start "b$2")
+	pid=$(cat "$work/pid")
+	while read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" && [ "$state" != Z ]; do :; done
+	c=$(ms "$1" --root "$FS/bare" delete "b$2")
+	umount "$FS/bundle/rootfs"
+	awk "BEGIN { print $a + $b + $c }"
+}
+
+# pss PROGRAM CONTAINERS: megabytes of PSS of all its processes whose working folder lies below $FS, by
+# container.
+pss() {
+	local p sum=0 kb
+	for p in $(pgrep -f "$1"); do
+		case $(readlink "/proc/$p/cwd") in "$FS"/*) ;; *) continue ;; esac
+		kb=$(awk '/^Pss:/ { print $2 }' "/proc/$p/smaps_rollup")
+		sum=$((sum + kb))
+	done
+	[ "$sum" -gt 0 ] || { echo "no process $1" >&2; return 1; }
+	awk "BEGIN { printf \"%.3f\", $sum / $2 / 1024 }"
 }

@@ -4,7 +4,6 @@
 # containerd's shims beside them. bench/small.sh [CONTAINERS]
 . "$(dirname "$0")/functions.sh"
 count=${1:-50}
-image=docker.io/library/busybox:latest
 "$BENCH_TOP/scripts/mkimage.sh" "$work/busybox.tar" $image
 gantry_config gantry
 "$GCTR" images import "$work/busybox.tar" >/dev/null
@@ -12,17 +11,6 @@ t=()
 for i in $(seq 30); do t+=("$(ms "$GCTR" plugins ls)"); done
 row "ctr plugins ls, whole process" "$(median "${t[@]}")" 10 ms "<=1"
 
-# Kilobytes of PSS of all processes whose command is $1 and whose working folder lies below $FS.
-pss() {
-	local p sum=0 n=0 kb
-	for p in $(pgrep -f "$1"); do
-		case $(readlink "/proc/$p/cwd") in "$FS"/*) ;; *) continue ;; esac
-		kb=$(awk '/^Pss:/ { print $2 }' "/proc/$p/smaps_rollup")
-		sum=$((sum + kb)) n=$((n + 1))
-	done
-	[ "$n" -gt 0 ] || { echo "no process $1" >&2; return 1; }
-	awk "BEGIN { printf \"%.3f\", $sum / $n / 1024 }"
-}
 stop_ours() { for i in $(seq "$count"); do
 	"$GCTR" tasks kill -s KILL "s$i"; "$GCTR" tasks delete -f "s$i"; "$GCTR" containers delete "s$i"
 done >/dev/null 2>&1 || true; }
@@ -35,7 +23,7 @@ containerd_start containerd
 $PEER images import "$work/busybox.tar" >/dev/null
 for i in $(seq "$count"); do $PEER run -d --null-io $image "s$i" sleep 1000; done
 sleep 1
-ours=$(pss containerd-shim-gantry)
-theirs=$(pss containerd-shim-runc-v2)
+ours=$(pss containerd-shim-gantry "$count")
+theirs=$(pss containerd-shim-runc-v2 "$count")
 row "shim of an idle container, PSS, $count running: at most" "$ours" 0.6 MB "<=1"
 row "the same, against containerd's shim" "$ours" "$theirs" MB ">=1"
