@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include <proc/grace.h>
 #include <proc/proc.h>
 
 #include <check.h>
@@ -261,6 +262,33 @@ START_TEST(many_threads_spawn)
 }
 END_TEST
 
+static void read_cgroups(char *out, size_t size)
+{
+	int fd = open("/proc/self/cgroup", O_RDONLY);
+	ssize_t n = read(fd, out, size - 1);
+
+	ck_assert_int_gt(n, 0);
+	out[n] = '\0';
+	close(fd);
+}
+
+START_TEST(grace_moves_nobody)
+{
+	char before[4096], after[4096];
+	struct gt_grace g[3] = { 0 };
+
+	gt_grace_done(&g[0]); /* never begun */
+	read_cgroups(before, sizeof(before));
+	for (int i = 0; i < 3; i++)
+		gt_grace_begin(&g[i]);
+	for (int i = 0; i < 3; i++)
+		gt_grace_done(&g[i]);
+	read_cgroups(after, sizeof(after));
+	ck_assert_str_eq(before, after);
+	gt_grace_done(&g[0]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("proc");
@@ -280,6 +308,7 @@ int main(void)
 	tcase_add_test(tc, signals_and_session_are_fresh);
 	tcase_add_test(tc, dies_with_its_parent);
 	tcase_add_test(tc, many_threads_spawn);
+	tcase_add_test(tc, grace_moves_nobody);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

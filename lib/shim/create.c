@@ -5,6 +5,7 @@
 #include <shim/program.h>
 #include <shim/task.h>
 
+#include <proc/grace.h>
 #include <ttrpc/frame.h>
 
 #include <containerd.task.v2.pb-c.h>
@@ -143,9 +144,11 @@ struct gt_error *gt_shim_runtime_create(struct gt_shim_runtime *r, struct gt_cal
 	gt_auto(gt_bundle) bundle = GT_BUNDLE_INIT;
 	struct creation c = { .runtime = r, .call = call, .req = req, .program = program,
 			      .start = start, .options = options, .bundle = &bundle };
+	gt_auto(gt_grace) grace = { 0 };
 	struct gt_error *e;
 
 	GT_TRY(make_bundle(&c));
+	gt_grace_begin(&grace); /* while the shim starts */
 	e = bring_up(&c, pid);
 	if (e)
 		undo(&c);

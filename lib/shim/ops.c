@@ -5,6 +5,7 @@
 #include <shim/message.h>
 #include <shim/task.h>
 
+#include <proc/grace.h>
 #include <ttrpc/frame.h>
 
 #include <containerd.task.v2.pb-c.h>
@@ -40,10 +41,13 @@ struct gt_error *gt_shim_runtime_start(struct gt_runtime *r, struct gt_call *cal
 				       const char *exec_id, uint32_t *pid)
 {
 	Containerd__Task__V2__StartRequest m = CONTAINERD__TASK__V2__START_REQUEST__INIT;
+	gt_auto(gt_grace) grace = { 0 };
 	ProtobufCMessage *reply = NULL;
 
 	m.id = gt_shim_string(id);
 	m.exec_id = gt_shim_string(exec_id);
+	if (*m.exec_id) /* while the runtime's program starts */
+		gt_grace_begin(&grace);
 	GT_TRY(ask(r, call, id, GT_SHIM_TASK, "Start", &m.base,
 		   &containerd__task__v2__start_response__descriptor, &reply));
 	*pid = ((Containerd__Task__V2__StartResponse *)reply)->pid;

@@ -8,6 +8,7 @@
 #include "tasks.h"
 
 #include <client/task.h>
+#include <proc/grace.h>
 
 static const char *or_null(const char *s)
 {
@@ -37,6 +38,7 @@ static struct gt_error *run_start(struct ctr *c)
 		.created = write_pid,
 		.arg = c,
 	};
+	gt_auto(gt_grace) grace = { 0 };
 	uint32_t status = 0;
 	struct gt_services *s;
 
@@ -44,6 +46,7 @@ static struct gt_error *run_start(struct ctr *c)
 		return ctr_usage_error("container id must be provided");
 	if (!t.detach)
 		GT_TRY(gt_signals_open(&signals));
+	gt_grace_begin(&grace);
 	t.signals = signals;
 	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
 	GT_TRY(ctr_services(c, &s));
@@ -61,6 +64,7 @@ static struct gt_error *run_exec(struct ctr *c)
 {
 	gt_autoptr(gt_signals) signals = NULL;
 	gt_autofree char *fifo_dir = NULL;
+	gt_auto(gt_container) record = { 0 };
 	gt_auto(gt_task_state) task = { 0 };
 	struct gt_task_options t = {
 		.id = ctr_arg(c, 0),
@@ -77,6 +81,8 @@ static struct gt_error *run_exec(struct ctr *c)
 		.cwd = or_null(ctr_string(c, "cwd")),
 		.user = or_null(ctr_string(c, "user")),
 	};
+	gt_auto(gt_grace) grace = { 0 };
+	struct gt_error *failed;
 	uint32_t status = 0;
 	struct gt_services *s;
 
@@ -88,11 +94,16 @@ static struct gt_error *run_exec(struct ctr *c)
 		return ctr_usage_error("can't use log-uri with fifo-dir");
 	if (!t.detach)
 		GT_TRY(gt_signals_open(&signals));
+	gt_grace_begin(&grace);
 	t.signals = signals;
 	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
 	GT_TRY(ctr_services(c, &s));
-	GT_TRY(ctr_find_task(c, s, t.id, &task));
-	GT_TRY(gt_task_exec(s, &c->call, &t, &e, &status));
+	GT_TRY(ctr_find_container(c, s, t.id, &record));
+	/* That there is a task is seen in passing; it is asked for where there seems to be none. */
+	failed = gt_task_exec(s, &c->call, &t, &e, &status);
+	if (gt_error_class(failed) == GT_NOT_FOUND)
+		failed = gt_error_first(ctr_find_task(c, s, t.id, &task), failed);
+	GT_TRY(failed);
 	c->status = (int)status;
 	return NULL;
 }

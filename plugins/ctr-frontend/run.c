@@ -8,6 +8,7 @@
 #include <gantry/file.h>
 
 #include <client/task.h>
+#include <proc/grace.h>
 
 #include <fcntl.h>
 #include <string.h>
@@ -84,6 +85,7 @@ static struct gt_error *run_run(struct ctr *c)
 		.created = write_pid,
 		.arg = c,
 	};
+	gt_auto(gt_grace) grace = { 0 };
 	uint32_t status = 0;
 	struct gt_services *s;
 
@@ -91,6 +93,7 @@ static struct gt_error *run_run(struct ctr *c)
 	/* Before any plugin makes a thread: they shall inherit the mask. */
 	if (!t.detach)
 		GT_TRY(gt_signals_open(&signals));
+	gt_grace_begin(&grace);
 	t.signals = signals;
 	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
 	GT_TRY(ctr_services(c, &s));
