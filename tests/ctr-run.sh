@@ -48,6 +48,9 @@ try ctr run --rm --env-file "$work/env" $B c1 sh -c 'echo $X'
 is "$out" "from file" "--env-file"
 try ctr run --rm --cwd /tmp $B c1 pwd
 is "$out" /tmp "--cwd"
+try ctr run --rm "$B" c1 sed -n 's/^SigIgn:[[:space:]]*//p; s/^SigBlk:[[:space:]]*//p' /proc/1/status
+is "$out" "0000000000000000
+0000000000000000" "no signal is blocked or ignored, not even libc's own"
 try ctr run --rm --user 1000:100 $B c1 sh -c 'id -u; id -g'
 is "$out" "1000
 100" "--user by numbers"

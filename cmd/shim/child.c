@@ -5,18 +5,49 @@
 
 #include <gantry/buf.h>
 #include <gantry/call.h>
+#include <gantry/strv.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Descriptors for 'extra' are first moved here, out of the way of where they go. */
 #define EXTRA_FLOOR 16
 
+/*
+ * In which of PATH's folders the program is: an exec that fails costs ten times as much as a look. With a
+ * '/' in it, or nowhere, it is what it is.
+ */
+static char *program_path(const char *name)
+{
+	gt_auto(gt_strv) folders = { 0 };
+	const char *path = getenv("PATH");
+
+	if (!strchr(name, '/') && path)
+		gt_strv_split(&folders, path, ':');
+	for (size_t i = 0; i < folders.n; i++) {
+		gt_autofree char *file = gt_strf("%s/%s", folders.v[i], name);
+		struct stat st;
+
+		if (file[0] == '/' && access(file, X_OK) == 0 && stat(file, &st) == 0 &&
+		    S_ISREG(st.st_mode))
+			return gt_steal(&file);
+	}
+	return gt_xstrdup(name);
+}
+
+/* All signals, those too that are libc's own: it would leave them ignored. */
+static void signals_all(sigset_t *set)
+{
+	memset(set, 0xff, sizeof(*set));
+}
+
 static int spawn(const struct child_spec *spec, const int *extra, int null, pid_t *pid)
 {
+	gt_autofree char *program = program_path(spec->argv[0]);
 	posix_spawn_file_actions_t actions;
 	const int std[] = { spec->in, spec->out, spec->err };
 	posix_spawnattr_t attr;
@@ -24,7 +55,7 @@ static int spawn(const struct child_spec *spec, const int *extra, int null, pid_
 	int err;
 
 	sigemptyset(&none);
-	sigfillset(&all);
+	signals_all(&all);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
@@ -41,7 +72,7 @@ static int spawn(const struct child_spec *spec, const int *extra, int null, pid_
 	if (!err)
 		err = posix_spawn_file_actions_addclosefrom_np(&actions, 3 + spec->n_extra);
 	if (!err)
-		err = posix_spawnp(pid, spec->argv[0], &actions, &attr, (char *const *)spec->argv,
+		err = posix_spawnp(pid, program, &actions, &attr, (char *const *)spec->argv,
 				   spec->env ? (char *const *)spec->env : environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
