@@ -3,11 +3,11 @@
 #include <config.h>
 
 #include "events.h"
+#include "parting.h"
 #include "task.h"
 
 #include <gantry/buf.h>
 #include <gantry/log.h>
-#include <mount/mount.h>
 
 #include <containerd.events.pb-c.h>
 
@@ -54,8 +54,8 @@ static void init_idle(struct container *c)
 
 	c->idle = NULL;
 	if (c->rootfs)
-		gt_log_warn_take(gt_mount_unmount_all(c->rootfs, GT_UNMOUNT_DETACH),
-				 "unmount the root of %s", c->id);
+		gt_log_warn_take(parting_begin(c->shim, c->rootfs), "unmount the root of %s",
+				 c->id);
 	free(c->rootfs);
 	c->rootfs = NULL;
 	ev.container_id = c->id;

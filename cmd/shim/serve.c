@@ -6,6 +6,7 @@
 #include "container.h"
 #include "events.h"
 #include "linger.h"
+#include "parting.h"
 #include "service.h"
 #include "socket.h"
 
@@ -175,6 +176,8 @@ static void serve_close(struct serve *s)
 		container_forget(shim->containers);
 	while (shim->lingers)
 		linger_end(shim->lingers);
+	while (shim->partings)
+		parting_end(shim->partings);
 	events_free(shim->events);
 	if (shim->signals.on)
 		close(shim->signals.fd);

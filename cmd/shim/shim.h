@@ -14,6 +14,7 @@ struct container;
 struct events;
 struct io;
 struct linger;
+struct parting;
 
 /* An exit that was reaped before it was known whose it is. */
 struct early_exit {
@@ -32,6 +33,7 @@ struct shim {
 	struct child *children; /* programs of ours: runtimes and loggers */
 	struct linger *lingers; /* output that nobody has come to read yet */
 	size_t n_lingers;
+	struct parting *partings; /* root file systems on their way out */
 	struct gt_watch signals;
 	/* While a runtime starts a process whose pid is not known yet, strangers' exits are kept. */
 	size_t n_unknown;

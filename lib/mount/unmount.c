@@ -8,6 +8,7 @@
 #include <gantry/buf.h>
 #include <gantry/file.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -144,16 +145,36 @@ static struct gt_error *unmount_below(const char *target, unsigned flags)
 	return NULL;
 }
 
+/*
+ * Nothing is mounted below a folder that has nothing in it: then mountinfo need not be read, which is long
+ * where many containers run.
+ */
+static bool has_entries(const char *target)
+{
+	DIR *d = opendir(target);
+	struct dirent *ent = NULL;
+	int err;
+
+	if (!d)
+		return errno != ENOENT && errno != ENOTDIR;
+	errno = 0;
+	do
+		ent = readdir(d);
+	while (ent && (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..")));
+	err = errno;
+	closedir(d);
+	return ent || err;
+}
+
 struct gt_error *gt_mount_unmount_all(const char *target, unsigned flags)
 {
 	bool done, busy;
 
-	/* Mostly there is one mount and nothing below it: then mountinfo need not be read. */
 	if (flags & GT_UNMOUNT_DETACH) {
 		do
 			GT_TRY(unmount(target, flags, &done));
 		while (done);
-		return unmount_below(target, flags);
+		return has_entries(target) ? unmount_below(target, flags) : NULL;
 	}
 	GT_TRY(attempt(target, &done, &busy));
 	if (!done)
