@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define CHUNK 32768
 #define SILENCE_MS 2000
@@ -128,6 +129,14 @@ static void stream_init(struct stream *s, int from, int to)
 	s->bounded = fstat(to, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(1, 3);
+}
+
 struct gt_error *gt_copier_open(const char *base, const char *name, int in, int out, int err,
 				bool terminal, struct gt_copier **out_copier)
 {
@@ -145,6 +154,9 @@ struct gt_error *gt_copier_open(const char *base, const char *name, int in, int 
 	if (!mkdtemp(dir))
 		return gt_error_errno(gt_file_class(errno), errno, "make folder %s", dir);
 	c->dir = gt_steal(&dir);
+	/* The shim has a /dev/null of its own: no FIFO, and no CloseIO when that has been read. */
+	if (is_null(in))
+		in = -1;
 	if (in >= 0)
 		GT_TRY(fifo_open(c, STREAM_IN, name, "stdin"));
 	if (out >= 0)
