@@ -4,7 +4,6 @@
 
 #include "cmd/start.h"
 #include "core/host.h"
-#include "core/loader.h"
 
 #include <gantry/frontend.h>
 
@@ -52,6 +51,6 @@ int main(int argc, char **argv)
 		status = gantry_fail_take("ctr", e);
 	gt_host_close(host);
 	gt_config_free(config);
-	gt_loader_end();
+	/* The modules stay: to unload them takes longer than for the process to end. */
 	return status;
 }
