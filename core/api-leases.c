@@ -9,11 +9,24 @@
 
 #include <string.h>
 
+#define ID_MAX 255
+
 void gt_lease_done(struct gt_lease *l)
 {
 	free(l->id);
 	gt_labels_done(&l->labels);
 	*l = (struct gt_lease){ 0 };
+}
+
+/* No identifier: clients name leases after what they keep, ctr its mounts' after their folder. */
+static struct gt_error *id_check(const char *id)
+{
+	gt_auto(gt_buf) q = GT_BUF_INIT;
+
+	if (strlen(id) <= ID_MAX && !strpbrk(id, "\n\r\t\x1b"))
+		return NULL;
+	gt_buf_addq(&q, id);
+	return gt_error_new(GT_INVALID_ARGUMENT, "lease id %.80s is too long or no text", q.s);
 }
 
 struct gt_error *gt_leases_create(struct gt_services *s, struct gt_call *call, const char *id,
@@ -22,7 +35,7 @@ struct gt_error *gt_leases_create(struct gt_services *s, struct gt_call *call, c
 	GT_TRY(gt_op_check_ns(s->ops->leases && s->ops->leases->create, s->init,
 			    "leases.create", call));
 	if (id && *id)
-		GT_TRY(gt_identifier_check("lease id", id));
+		GT_TRY(id_check(id));
 	return s->ops->leases->create(s, call, id, labels, out);
 }
 

@@ -17,7 +17,7 @@ void gt_lease_done(struct gt_lease *l);
 /* 'type' is "content", "ingests", "images" or "snapshots/SNAPSHOTTER". */
 struct gt_leases_ops {
 	size_t size;
-	/* ALREADY_EXISTS. 'id' NULL or "": one is made up. The caller gt_lease_done()s '*out'. */
+	/* ALREADY_EXISTS. 'id' NULL or "": one is made up; else any text up to 255 bytes. The caller gt_lease_done()s '*out'. */
 	struct gt_error *(*create)(struct gt_services *s, struct gt_call *call, const char *id,
 				   const struct gt_labels *labels, struct gt_lease *out);
 	struct gt_error *(*remove)(struct gt_services *s, struct gt_call *call, const char *id,

@@ -80,7 +80,6 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call, cons
 	gt_auto(gt_lease) lease = { .created_at = local_time() };
 
 	lease.id = id && *id ? gt_xstrdup(id) : make_id();
-	GT_TRY(gt_identifier_check("lease id", lease.id));
 	GT_TRY(labels_check(labels));
 	labels_store(&lease.labels, labels);
 	GT_TRY(record_name(&r, &lease_kind, call, NULL, lease.id));
