@@ -135,6 +135,8 @@ static struct gt_error *run(int argc, char **argv, struct layer_done *done)
 		return layer_diff(&o, done);
 	if (!strcmp(argv[1], "measure"))
 		return layer_measure(&o, done);
+	if (!strcmp(argv[1], "recode"))
+		return layer_recode(&o, done);
 	if (!strcmp(argv[1], "list"))
 		return layer_list(&o, done);
 	return gt_error_new(GT_INTERNAL, "layer worker does not know '%s'", argv[1]);

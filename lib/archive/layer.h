@@ -19,7 +19,7 @@ struct layer_job_options {
 	bool lower, guided; /* diff: GT_LAYER_LOWER, GT_LAYER_GUIDE are there */
 	int64_t below; /* apply: layers below, from GT_LAYER_LOWER on */
 	int64_t max_size, max_entries, max_ratio, max_window;
-	int64_t compression; /* diff: enum layer_compression */
+	int64_t compression; /* diff, recode: enum layer_compression */
 	int64_t epoch; /* diff: latest time that is written, seconds; -1: none */
 };
 
@@ -36,6 +36,8 @@ GT_MUST_USE struct gt_error *layer_apply(const struct layer_job_options *o, stru
 GT_MUST_USE struct gt_error *layer_list(const struct layer_job_options *o, struct layer_done *out);
 GT_MUST_USE struct gt_error *layer_measure(const struct layer_job_options *o,
 					   struct layer_done *out);
+GT_MUST_USE struct gt_error *layer_recode(const struct layer_job_options *o,
+					  struct layer_done *out);
 GT_MUST_USE struct gt_error *layer_diff(const struct layer_job_options *o, struct layer_done *out);
 
 /* Frames on the result descriptor. Exits if nobody reads them any more. */

@@ -7,7 +7,9 @@
 #include <gantry/api-blobs.h>
 #include <gantry/log.h>
 
+#include <archive/blob.h>
 #include <client/lease.h>
+#include <oci/digest.h>
 #include <search.h>
 #include <string.h>
 #include <time.h>
@@ -257,6 +259,50 @@ struct gt_error *gt_import_stream_store(struct import *m, struct gt_archive_sour
 	if (!exists)
 		written_add(m, *digest);
 	return NULL;
+}
+
+static struct gt_error *compress(struct import *m, const struct import_entry *entry,
+				 const char *diff_id, struct gt_writer *w, struct gt_descriptor *d)
+{
+	struct gt_layer_result r = { 0 };
+	gt_auto(gt_ingest_info) info = { 0 };
+	gt_autoptr(gt_reader) reader = NULL;
+	struct gt_error *e = NULL;
+
+	GT_TRY(gt_import_entry_open(m, entry, &reader));
+	GT_TRY(gt_layer_recode(m->o->worker, m->call, reader, GT_LAYER_GZIP, 0, w, &r));
+	if (strcmp(r.digest, diff_id))
+		e = gt_error_new(GT_INVALID_ARGUMENT, "its digest is %s, the configuration says %s",
+				 r.digest, diff_id);
+	gt_layer_result_done(&r);
+	if (!e)
+		e = gt_writer_status(w, &info);
+	d->size = info.offset;
+	return e ? e : gt_writer_digest(w, &d->digest);
+}
+
+struct gt_error *gt_import_entry_compress(struct import *m, const struct import_entry *entry,
+					  const char *diff_id, struct gt_descriptor *d)
+{
+	gt_autofree char *ref = gt_strf("compress-blob-%.*s-%s", (int)strcspn(diff_id, ":"), diff_id,
+					gt_digest_hex(diff_id));
+	gt_auto(gt_labels) labels = { 0 };
+	struct gt_writer *w = NULL;
+	bool exists = false;
+	struct gt_error *e;
+
+	gt_labels_set(&labels, "containerd.io/uncompressed", diff_id);
+	GT_TRY(writer_open(m, m->call, ref, NULL, &w));
+	e = compress(m, entry, diff_id, w, d);
+	if (e)
+		gt_writer_free(w);
+	else
+		e = commit_take(m, m->call, w, d->size, d->digest, &labels, NULL, &exists);
+	if (e)
+		ingest_abort(m, ref);
+	else if (!exists)
+		written_add(m, d->digest);
+	return e;
 }
 
 static void blob_remove(struct import *m, const char *digest)

@@ -40,6 +40,23 @@ static struct gt_error *layer_digest(struct import *m, const struct import_entry
 	return gt_digest_of_file(m->fd, e->offset, e->size, m->call, out);
 }
 
+/* It is in the content service when this returns. */
+static struct gt_error *take_compressed(struct import *m, const struct import_entry *e,
+					const char *diff_id, struct gt_descriptors *layers)
+{
+	gt_auto(gt_descriptor) d = { 0 };
+	struct import_blob *b;
+	bool fresh;
+
+	GT_TRY(gt_error_wrap(gt_import_entry_compress(m, e, diff_id, &d), "compress %s", e->name));
+	d.media_type = gt_xstrdup(GT_TYPE_DOCKER_LAYER_GZIP);
+	gt_descriptors_add(layers, &d);
+	b = gt_import_blob(m, &d, &fresh);
+	b->is_layer = true;
+	b->state = IMPORT_BLOB_DONE;
+	return NULL;
+}
+
 static struct gt_error *take_layer(struct import *m, const char *name, const char *diff_id,
 				   struct gt_descriptors *layers)
 {
@@ -52,7 +69,7 @@ static struct gt_error *take_layer(struct import *m, const char *name, const cha
 	GT_TRY(gt_import_find(m, name, &e));
 	GT_TRY(gt_import_entry_sniff(m, e, &media_type));
 	if (gt_type_is_plain_layer(media_type) && m->o->compress_blobs)
-		return gt_error_new(GT_UNIMPLEMENTED, "compressing layers of a Docker archive");
+		return take_compressed(m, e, diff_id, layers);
 	d.media_type = gt_xstrdup(media_type);
 	d.size = e->size;
 	GT_TRY(layer_digest(m, e, diff_id, media_type, &d.digest));

@@ -5,6 +5,7 @@
 
 #include <archive/source.h>
 #include <client/import.h>
+#include <gantry/content.h>
 #include <oci/document.h>
 #include <pthread.h>
 
@@ -88,6 +89,14 @@ GT_MUST_USE struct gt_error *gt_import_blob_store(struct import *m, struct gt_ca
 GT_MUST_USE struct gt_error *gt_import_stream_store(struct import *m, struct gt_archive_source *src,
 						    const struct gt_archive_entry *e,
 						    const char *expected, char **digest);
+/* Its bytes; the caller gt_reader_free()s it. */
+GT_MUST_USE struct gt_error *gt_import_entry_open(struct import *m, const struct import_entry *e,
+						  struct gt_reader **out);
+/* Stores a plain layer with gzip, whatever that makes its digest; 'd' gets digest and size. */
+GT_MUST_USE struct gt_error *gt_import_entry_compress(struct import *m,
+						      const struct import_entry *e,
+						      const char *diff_id,
+						      struct gt_descriptor *d);
 /* Removes blobs that this import made, all (on an error) or those that no plan wanted. */
 void gt_import_undo_blobs(struct import *m);
 void gt_import_drop_unused(struct import *m);

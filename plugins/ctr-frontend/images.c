@@ -11,7 +11,9 @@
 #include <gantry/api-snapshots.h>
 #include <gantry/buf.h>
 
+#include <client/defaults.h>
 #include <client/image.h>
+#include <oci/reference.h>
 
 #include <string.h>
 
@@ -184,6 +186,12 @@ static struct gt_error *run_tag(struct ctr *c)
 		return ctr_usage_error("please provide an image reference to tag from");
 	if (!*ctr_arg(c, 1))
 		return ctr_usage_error("please provide an image reference to tag to");
+	for (size_t i = 1; !ctr_bool(c, "skip-reference-check") && i < ctr_n_args(c); i++) {
+		gt_autofree char *full = NULL;
+
+		GT_TRY(gt_error_wrap(gt_reference_normalise(ctr_arg(c, i), &full),
+				     "error parsing reference"));
+	}
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_image(c, s, ctr_arg(c, 0), &source));
 	for (size_t i = 1; i < ctr_n_args(c); i++) {
@@ -261,11 +269,12 @@ static struct gt_error *run_usage(struct ctr *c)
 							&usage);
 
 		if (gt_error_class(e) == GT_NOT_FOUND && i + 1 == view.chain_ids.n) {
-			const char *name = ctr_snapshotter(c);
+			gt_autofree char *name = NULL;
 
 			gt_error_free(e);
+			GT_TRY(gt_default_snapshotter(s, &c->call, ctr_snapshotter(c), &name));
 			return ctr_usage_error("image %s isn't unpacked in snapshotter %s",
-					       image.name, name ? name : "default");
+					       image.name, name);
 		}
 		GT_TRY(e);
 		ctr_cell(table, key);
@@ -306,6 +315,9 @@ static const struct ctr_flag delete_flags[] = {
 
 static const struct ctr_flag tag_flags[] = {
 	{ .name = "force", .type = CTR_BOOL, .text = "move a name that is there already" },
+	{ .name = "skip-reference-check",
+	  .type = CTR_BOOL,
+	  .text = "take names that no registry would take" },
 	{ 0 },
 };
 
@@ -348,7 +360,7 @@ static const struct ctr_command tag = {
 	.name = "tag",
 	.text = "give an image further names",
 	.args = "[flags] <source_ref> <target_ref> [<target_ref>, ...]",
-	.flags = (const struct ctr_flag *const[]){ tag_flags, NULL },
+	.flags = (const struct ctr_flag *const[]){ tag_flags, ctr_local_flag, NULL },
 	.run = run_tag,
 };
 
@@ -372,8 +384,22 @@ const struct ctr_command ctr_images = {
 	.name = "images",
 	.aliases = "image, i",
 	.text = "manage images",
-	.commands = (const struct ctr_command *const[]){ &check_command, &ctr_image_export,
-							 &ctr_image_import, &list, &ctr_image_pull,
-							 &delete_command, &tag, &label, &usage,
-							 NULL },
+	.commands =
+		(const struct ctr_command *const[]){
+			&check_command,
+			&ctr_image_export,
+			&ctr_image_import,
+			&ctr_image_inspect,
+			&list,
+			&ctr_image_mount,
+			&ctr_image_unmount,
+			&ctr_image_pull,
+			&ctr_image_prune,
+			&delete_command,
+			&tag,
+			&label,
+			&ctr_image_convert,
+			&usage,
+			NULL,
+		},
 };

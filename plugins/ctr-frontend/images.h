@@ -5,9 +5,14 @@
 
 #include "app.h"
 
+extern const struct ctr_command ctr_image_convert;
 extern const struct ctr_command ctr_image_export;
 extern const struct ctr_command ctr_image_import;
+extern const struct ctr_command ctr_image_inspect;
+extern const struct ctr_command ctr_image_mount;
+extern const struct ctr_command ctr_image_prune;
 extern const struct ctr_command ctr_image_pull;
+extern const struct ctr_command ctr_image_unmount;
 
 /*
  * --local: containerd's ctr can have the daemon do it. The services here are the same either way, so

@@ -11,10 +11,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-
-#define FEED_SIZE (64 * 1024)
 
 /* What the worker is asked for, and what belongs to it. */
 struct apply {
@@ -23,8 +20,7 @@ struct apply {
 	int *fds; /* GT_LAYER_BLOB and following */
 	size_t n_fds;
 	struct archive_target target;
-	struct gt_reader *blob;
-	int64_t fed;
+	struct gt_layer_blob blob;
 };
 
 /* Media types by containerd's rule: '*raw' is one that says it is not compressed. */
@@ -109,53 +105,14 @@ static struct gt_error *find_target(struct apply *a, const struct gt_mounts *m)
 	return NULL;
 }
 
-/* Gives the worker more of a blob that has no descriptor, as far as its socket takes it. */
-static struct gt_error *feed(void *arg, int fd, bool *end)
-{
-	struct apply *a = arg;
-	gt_autofree char *buf = gt_xmalloc(FEED_SIZE);
-	size_t len;
-	ssize_t n;
-
-	GT_TRY(gt_reader_pread(a->blob, buf, FEED_SIZE, a->fed, &len));
-	*end = len == 0;
-	if (*end)
-		return NULL;
-	n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n > 0)
-		a->fed += n;
-	else if (n < 0 && errno != EAGAIN && errno != EINTR && errno != EPIPE)
-		return gt_error_errno(GT_UNKNOWN, errno, "feed the layer worker");
-	return NULL;
-}
-
-static struct gt_error *start(struct apply *a, struct gt_layer_job *j)
-{
-	gt_autofd int near = -1, far = -1;
-	int ends[2];
-
-	a->fds[0] = gt_reader_fd(a->blob);
-	if (a->fds[0] >= 0)
-		return gt_layer_job_start(j, a->d->config->worker, &a->args, a->fds, a->n_fds);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return gt_error_errno(GT_RESOURCE_EXHAUSTED, errno, "make a socket");
-	near = ends[0];
-	far = ends[1];
-	a->fds[0] = far;
-	GT_TRY(gt_layer_job_start(j, a->d->config->worker, &a->args, a->fds, a->n_fds));
-	j->feed_fd = gt_steal_fd(&near);
-	j->feed = feed;
-	j->feed_arg = a;
-	return NULL;
-}
-
 static struct gt_error *run(struct apply *a, struct gt_call *call, struct gt_layer_result *out)
 {
 	struct gt_layer_job j;
 	struct gt_layer_frame f;
 	struct gt_error *e;
 
-	GT_TRY(start(a, &j));
+	GT_TRY(gt_layer_job_start_blob(&j, a->d->config->worker, &a->args, &a->blob, a->fds,
+				       a->n_fds));
 	while (!(e = gt_layer_job_next(&j, call, &f)) && f.type != GT_FRAME_DONE) {
 		gt_autofree char *text = gt_frame_get_string(&f.body);
 
@@ -198,7 +155,7 @@ struct gt_error *archive_apply(struct gt_differ *d, struct gt_call *call,
 			       const struct gt_descriptor *desc, struct gt_reader *blob,
 			       const struct gt_mounts *mounts, struct gt_diff_result *out)
 {
-	struct apply a = { .d = (struct archive_differ *)d, .blob = blob,
+	struct apply a = { .d = (struct archive_differ *)d, .blob = { .reader = blob },
 			   .target = ARCHIVE_TARGET_INIT };
 	struct gt_layer_result r = { 0 };
 	struct gt_error *e;

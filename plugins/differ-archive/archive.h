@@ -3,7 +3,7 @@
 #ifndef GANTRY_DIFFER_ARCHIVE_H
 #define GANTRY_DIFFER_ARCHIVE_H
 
-#include <archive/job.h>
+#include <archive/blob.h>
 #include <gantry/differ.h>
 
 #include <stdatomic.h>
