@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 	struct gt_error *e;
 	int status = 1;
 
-	e = gantry_start(config_option(argc, argv), &config);
+	e = gantry_start(config_option(argc, argv), NULL, &config);
 	if (!e)
 		e = gt_host_open(config, false, &host);
 	if (!e)

@@ -2,10 +2,9 @@
 /* gantryd: the daemon's program. `gantryd config` prints and checks configurations. */
 #include <config.h>
 
+#include "cmd/daemon.h"
+#include "cmd/gantryd-config.h"
 #include "cmd/start.h"
-#include "core/host.h"
-#include "core/loader.h"
-#include "core/option.h"
 
 #include <gantry/api-introspection.h>
 
@@ -14,135 +13,102 @@
 
 static const char usage_text[] =
 	"Usage:\n"
-	"  gantryd [--config FILE] config default       print every setting with its default\n"
-	"  gantryd [--config FILE] config dump          print every setting and where it comes from\n"
+	"  gantryd [OPTIONS]                            run the daemon\n"
+	"  gantryd [OPTIONS] config default             print every setting with its default\n"
+	"  gantryd [OPTIONS] config dump                print every setting and where it comes from\n"
 	"  gantryd config check FILE                    check a configuration and all it names\n"
-	"  gantryd --version | -v\n"
-	"  gantryd --help | -h\n";
+	"Options; each wins over the configuration file:\n"
+	"  -c, --config FILE      the configuration file\n"
+	"  -a, --address SOCKET   where containerd's API is served\n"
+	"      --root FOLDER      where everything lives that lasts\n"
+	"      --state FOLDER     where everything lives that a reboot ends\n"
+	"  -l, --log-level LEVEL  trace, debug, info, warn or error\n"
+	"  -v, -V, --version      print the version\n"
+	"  -h, --help\n";
+
+/* Flags with a value, and the setting that each one is. */
+static const struct flag {
+	const char *name, *letter;
+	const char *group; /* NULL: the value is the file's name; "": at the top */
+	const char *setting;
+} flags[] = {
+	{ "config", "c", NULL, NULL },
+	{ "address", "a", "grpc-frontend", "address" },
+	{ "root", NULL, "", "root" },
+	{ "state", NULL, "", "state" },
+	{ "log-level", "l", "log", "level" },
+};
 
 static int usage_fail(const char *what, const char *arg)
 {
-	fprintf(stderr, "gantryd: %s%s\n%s", what, arg ? arg : "", usage_text);
+	fprintf(stderr, "gantryd: %s%s\n%s", what, arg, usage_text);
 	return 2;
 }
 
-/* Adds the settings of the core and of each module, active or not. */
-static struct gt_error *print_all(const struct gt_config *c, bool texts, struct gt_buf *out)
+/* The flag that 'arg' is; '*value' is what stands behind "=" in it, or NULL. */
+static const struct flag *flag_find(const char *arg, const char **value)
 {
-	const struct gt_strv *path = &gt_config_settings(c)->plugin_path;
-	struct gt_strv modules = { 0 };
-	struct gt_error *e = NULL;
+	const char *name = arg + 1 + (arg[1] == '-');
+	size_t len = strcspn(name, "=");
 
-	for (const struct gt_config_group *g = gt_config_groups; g->name; g++) {
-		if (texts && g->text)
-			gt_buf_addf(out, "\n# %s\n", g->text);
-		gt_config_print_group(c, g->name, g->options, gt_config_settings(c), texts, out);
-	}
-	gt_module_list(path, &modules);
-	for (size_t i = 0; !e && i < modules.n; i++) {
-		struct gt_module *m = NULL;
-		gt_autofree char *values = NULL;
+	*value = name[len] ? name + len + 1 : NULL;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		const struct flag *f = &flags[i];
 
-		e = gt_module_load(path, modules.v[i], &m);
-		if (e) { /* its options cannot be known: say so, and go on */
-			gt_buf_addf(out, "\n# %s: %s\n", modules.v[i], gt_error_text(e));
-			gt_error_free(e);
-			e = NULL;
-		} else if (m->options->name) {
-			values = gt_xcalloc(1, m->plugin.config_size);
-			e = gt_config_plugin(c, m->name, m->options, values);
-			if (texts)
-				gt_buf_addf(out, "\n# %s\n", m->plugin.doc);
-			if (!e)
-				gt_config_print_group(c, m->name, m->options, values, texts, out);
-			gt_option_done(m->options, values);
-		}
-		gt_module_free(m);
+		if ((strlen(f->name) == len && !strncmp(f->name, name, len)) ||
+		    (f->letter && len == 1 && *f->letter == *name))
+			return f;
 	}
-	gt_strv_done(&modules);
-	return e;
+	return NULL;
 }
 
-static int config_print(const char *file, bool defaults)
+static bool is_one_of(const char *arg, const char *a, const char *b, const char *c)
 {
-	gt_auto(gt_buf) out = GT_BUF_INIT;
-	struct gt_config *c = NULL;
-	struct gt_error *e = defaults ? gt_config_load(gantry_shipped_config, file, &c)
-				      : gantry_start(file, &c);
+	const char *name = arg + 1 + (arg[1] == '-');
 
-	if (!e)
-		e = print_all(c, defaults, &out);
-	gt_config_free(c);
-	gt_loader_end();
-	if (e)
-		return gantry_fail_take("gantryd", e);
-	return fwrite(out.s, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : 1;
+	return !strcmp(name, a) || !strcmp(name, b) || !strcmp(name, c);
 }
 
-/* All that can be known without touching root and state: names, types, ranges, modules, needs. */
-static int config_check(const char *file)
+static void setting_add(const struct flag *f, const char *value, struct gt_buf *over)
 {
-	struct gt_config *c = NULL;
-	struct gt_host *h = NULL;
-	struct gt_error *e = gantry_start(file, &c);
-
-	if (!e)
-		e = gt_host_open(c, true, &h);
-	if (!e)
-		e = gt_host_check(h);
-	gt_host_close(h);
-	gt_config_free(c);
-	gt_loader_end();
-	if (e)
-		return gantry_fail_take("gantryd", e);
-	printf("%s: ok\n", file);
-	return 0;
-}
-
-static int config_command(int argc, char **argv, const char *file)
-{
-	if (argc == 1 && !strcmp(argv[0], "default"))
-		return config_print(file, true);
-	if (argc == 1 && !strcmp(argv[0], "dump"))
-		return config_print(file, false);
-	if (argc >= 1 && !strcmp(argv[0], "check")) {
-		if (argc == 2)
-			file = argv[1];
-		if (argc > 2 || !file)
-			return usage_fail("config check takes one FILE", NULL);
-		return config_check(file);
-	}
-	return usage_fail("config takes default, dump or check FILE", NULL);
+	if (*f->group)
+		gt_buf_addf(over, "%s: { ", f->group);
+	gt_buf_addf(over, "%s = ", f->setting);
+	gt_buf_addq(over, value);
+	gt_buf_adds(over, *f->group ? "; };\n" : ";\n");
 }
 
 int main(int argc, char **argv)
 {
+	gt_auto(gt_buf) over = GT_BUF_INIT;
 	const char *file = NULL;
 	int i = 1;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
-		const char *name = argv[i] + (argv[i][1] == '-');
+		const char *arg = argv[i], *value;
+		const struct flag *f = flag_find(arg, &value);
 
-		if (!strcmp(name, "-config") || !strcmp(name, "-c")) {
-			if (i + 1 >= argc)
-				return usage_fail("--config needs a FILE", NULL);
-			file = argv[++i];
-		} else if (!strncmp(name, "-config=", strlen("-config="))) {
-			file = name + strlen("-config=");
-		} else if (!strcmp(name, "-version") || !strcmp(name, "-v")) {
+		if (f && !value && i + 1 >= argc)
+			return usage_fail("a value is missing behind ", arg);
+		if (f && !value)
+			value = argv[++i];
+		if (f && !f->group) {
+			file = value;
+		} else if (f) {
+			setting_add(f, value, &over);
+		} else if (is_one_of(arg, "version", "v", "V")) {
 			printf("gantryd %s %s\n", gt_version(), gt_revision());
 			return 0;
-		} else if (!strcmp(name, "-help") || !strcmp(name, "-h")) {
+		} else if (is_one_of(arg, "help", "h", "h")) {
 			fputs(usage_text, stdout);
 			return 0;
 		} else {
-			return usage_fail("unknown option ", argv[i]);
+			return usage_fail("unknown option ", arg);
 		}
 	}
 	if (i < argc && !strcmp(argv[i], "config"))
-		return config_command(argc - i - 1, argv + i + 1, file);
+		return gantryd_config(argc - i - 1, argv + i + 1, file, over.len ? over.s : NULL);
 	if (i < argc)
 		return usage_fail("unknown command ", argv[i]);
-	fputs(usage_text, stdout);
-	return 0;
+	return gantry_end_take("gantryd", daemon_run(file, over.len ? over.s : NULL, argc, argv));
 }

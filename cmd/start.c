@@ -12,7 +12,7 @@
 
 #define CONFIG_FILE GT_SYSCONFDIR "/gantry/gantry.conf"
 
-struct gt_error *gantry_start(const char *file, struct gt_config **out)
+struct gt_error *gantry_start(const char *file, const char *over, struct gt_config **out)
 {
 	const struct gt_settings *set;
 	struct gt_log_setup log = { .fd = STDERR_FILENO };
@@ -24,7 +24,7 @@ struct gt_error *gantry_start(const char *file, struct gt_config **out)
 		file = getenv("GANTRY_CONFIG");
 	if ((!file || !*file) && (access(CONFIG_FILE, F_OK) == 0 || errno != ENOENT))
 		file = CONFIG_FILE;
-	GT_TRY(gt_config_load(gantry_shipped_config, file && *file ? file : NULL, &c));
+	GT_TRY(gt_config_load_over(gantry_shipped_config, file && *file ? file : NULL, over, &c));
 	set = gt_config_settings(c);
 	log.json = !strcmp(set->log.format, "json");
 	log.topics = &set->log.topics;
@@ -44,4 +44,9 @@ int gantry_fail_take(const char *program, struct gt_error *e)
 	fprintf(stderr, "%s: %s\n", program, gt_error_text(e));
 	gt_error_free(e);
 	return 1;
+}
+
+int gantry_end_take(const char *program, struct gt_error *e)
+{
+	return e ? gantry_fail_take(program, e) : 0;
 }

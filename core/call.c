@@ -14,25 +14,28 @@
 
 #define IDENTIFIER_MAX 76
 
+/* The descriptor is made when somebody asks for it: most calls end before anybody does. */
 struct gt_cancel {
 	atomic_bool set;
-	int fd;
+	atomic_int fd;
 };
 
 struct gt_cancel *gt_cancel_new(void)
 {
 	struct gt_cancel *c = gt_xcalloc(1, sizeof(*c));
 
-	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	atomic_init(&c->fd, -1);
 	return c;
 }
 
 void gt_cancel_set(struct gt_cancel *c)
 {
-	int saved = errno;
+	int saved = errno, fd;
 
 	atomic_store(&c->set, true);
-	eventfd_write(c->fd, 1);
+	fd = atomic_load(&c->fd);
+	if (fd >= 0)
+		eventfd_write(fd, 1);
 	errno = saved;
 }
 
@@ -41,9 +44,22 @@ bool gt_cancel_is_set(const struct gt_cancel *c)
 	return c && atomic_load(&c->set);
 }
 
-int gt_cancel_fd(const struct gt_cancel *c)
+int gt_cancel_fd(const struct gt_cancel *shared)
 {
-	return c->fd;
+	struct gt_cancel *c = (struct gt_cancel *)(uintptr_t)shared;
+	int fd = atomic_load(&c->fd), none = -1;
+
+	if (fd >= 0)
+		return fd;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd >= 0 && !atomic_compare_exchange_strong(&c->fd, &none, fd)) {
+		close(fd);
+		return none;
+	}
+	/* Who has set it meanwhile has either seen the descriptor or is seen here. */
+	if (fd >= 0 && atomic_load(&c->set))
+		eventfd_write(fd, 1);
+	return fd;
 }
 
 void gt_cancel_free(struct gt_cancel *c)

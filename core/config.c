@@ -46,10 +46,11 @@ static const struct gt_option defaults_options[] = {
 static const struct gt_option log_options[] = {
 	{ .name = "level", .type = GT_OPTION_ENUM, .value = "warn",
 	  .choices = "trace|debug|info|warn|error", .text = "What is written at least.",
+	  .reloadable = true,
 	  .offset = offsetof(struct gt_settings, log.level) },
 	{ .name = "format", .type = GT_OPTION_ENUM, .value = "text", .choices = "text|json",
 	  .text = "How a line looks.", .offset = offsetof(struct gt_settings, log.format) },
-	{ .name = "topics", .type = GT_OPTION_LIST, .value = "[]",
+	{ .name = "topics", .type = GT_OPTION_LIST, .value = "[]", .reloadable = true,
 	  .text = "Levels of single topics (a plugin's module, or \"core\"), as \"TOPIC=LEVEL\".",
 	  .offset = offsetof(struct gt_settings, log.topics) },
 	{ 0 }
@@ -330,11 +331,19 @@ static struct gt_error *top_check(const struct gt_config *c)
 
 struct gt_error *gt_config_load(const char *shipped, const char *file, struct gt_config **out)
 {
+	return gt_config_load_over(shipped, file, NULL, out);
+}
+
+struct gt_error *gt_config_load_over(const char *shipped, const char *file, const char *over,
+				     struct gt_config **out)
+{
 	struct gt_config *c = gt_xcalloc(1, sizeof(*c));
 	struct gt_error *e = source_add(c, "(shipped)", shipped);
 
 	if (!e && file)
 		e = file_add(c, file);
+	if (!e && over)
+		e = source_add(c, "(command line)", over);
 	for (const struct gt_config_group *g = gt_config_groups; !e && g->name; g++) {
 		if (*g->name)
 			e = group_check_names(c, g->name, g->options);

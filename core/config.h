@@ -48,6 +48,9 @@ extern const struct gt_config_group gt_config_groups[];
  */
 GT_MUST_USE struct gt_error *gt_config_load(const char *shipped, const char *file,
 					    struct gt_config **out);
+/* The same with a layer on top, "(command line)", in the file's syntax; NULL: none. */
+GT_MUST_USE struct gt_error *gt_config_load_over(const char *shipped, const char *file,
+						 const char *over, struct gt_config **out);
 void gt_config_free(struct gt_config *c);
 
 /* The core's settings, defaults filled in. Belongs to 'c'. */

@@ -16,11 +16,8 @@
 #include <gantry/log.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 static struct slot *slot_of(const struct gt_init *init)
 {
@@ -90,48 +87,6 @@ void gt_slot_load(struct slot *s)
 	s->state = SLOT_LOADED;
 }
 
-static struct gt_error *folder_make(const char *path, mode_t mode)
-{
-	struct stat st;
-
-	GT_TRY(gt_file_mkdirs(path, mode));
-	if (lstat(path, &st) < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "stat %s", path);
-	if (!S_ISDIR(st.st_mode))
-		return gt_error_new(GT_FAILED_PRECONDITION, "%s is no folder", path);
-	/* Whatever the umask was when it was made, or whoever touched it since. */
-	if ((st.st_mode & 07777) != mode && chmod(path, mode) < 0)
-		return gt_error_errno(gt_file_class(errno), errno, "set mode %04o of %s", mode, path);
-	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
-		return gt_error_errno(gt_file_class(errno), errno, "write to folder %s", path);
-	return NULL;
-}
-
-/* Root and state, and the lock that tells a daemon's root from one that anybody may open. */
-static struct gt_error *folders_prepare(struct gt_host *h)
-{
-	const struct gt_settings *set = gt_config_settings(h->config);
-	gt_autofree char *lock = NULL;
-
-	if (h->lock_fd >= 0)
-		return NULL;
-	GT_TRY(gt_error_wrap(folder_make(set->root, 0700), "root"));
-	GT_TRY(gt_error_wrap(folder_make(set->state, 0711), "state"));
-	lock = gt_strf("%s/lock", set->root);
-	h->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (h->lock_fd < 0)
-		return gt_error_errno(gt_file_class(errno), errno, "open %s", lock);
-	if (flock(h->lock_fd, LOCK_SH | LOCK_NB) < 0) {
-		struct gt_error *e = gt_error_errno(GT_UNAVAILABLE, errno,
-						    "root %s is held by a daemon", set->root);
-
-		close(h->lock_fd);
-		h->lock_fd = -1;
-		return e;
-	}
-	return NULL;
-}
-
 static struct gt_error *needs_open(struct slot *s)
 {
 	for (const struct gt_need *n = s->module->needs; n->kind; n++) {
@@ -166,7 +121,7 @@ static struct gt_error *instance_open(struct slot *s)
 	}
 	/* Neither frontends, services nor resolvers keep anything: `ctr help` needs no root. */
 	if (p->kind != GT_FRONTEND && p->kind != GT_SERVICES && p->kind != GT_RESOLVER)
-		GT_TRY(folders_prepare(s->host));
+		GT_TRY(gt_folders_prepare(s->host));
 	s->root = gt_strf("%s/%s.%s", set->root, gt_kind_type(p->kind), p->id);
 	s->state_dir = gt_strf("%s/%s.%s", set->state, gt_kind_type(p->kind), p->id);
 	s->init = (struct gt_init){
@@ -183,7 +138,7 @@ static struct gt_error *instance_open(struct slot *s)
 		.base_state = set->state,
 	};
 	if (p->kind == GT_CONTENT || p->kind == GT_SNAPSHOTTER || p->kind == GT_METADATA)
-		GT_TRY(folder_make(s->root, 0700));
+		GT_TRY(gt_folder_make(s->root, 0700));
 	GT_TRY(needs_open(s));
 	return gt_kind_open(p->kind, s->module->ops, &s->init, &s->instance);
 }
@@ -550,6 +505,7 @@ void gt_host_close(struct gt_host *h)
 		slot_free(h->slots[i]);
 	free(h->slots);
 	free(h->opening);
+	gt_strv_done(&h->retired);
 	if (h->lock_fd >= 0)
 		close(h->lock_fd);
 	pthread_mutex_destroy(&h->lock);

@@ -19,6 +19,28 @@ struct gt_host;
 GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool preload,
 					  struct gt_host **out);
 
+/*
+ * Holds the root for this process alone, as a daemon does: waits at most 'timeout' milliseconds for
+ * others that have it open to end. UNAVAILABLE if they do not, or another daemon holds it. Before any
+ * plugin is opened.
+ */
+GT_MUST_USE struct gt_error *gt_host_hold(struct gt_host *h, int timeout);
+
+/* What a program does when a frontend serves, and while it does. */
+struct gt_host_hooks {
+	void (*ready)(void *arg);
+	void (*alive)(void *arg);
+	int64_t alive_every; /* nanoseconds; 0: never */
+	void *arg;
+};
+void gt_host_set_hooks(struct gt_host *h, const struct gt_host_hooks *hooks);
+
+/* Adds the ids of the active frontends that a daemon runs. */
+GT_MUST_USE struct gt_error *gt_host_daemon_frontends(struct gt_host *h, struct gt_strv *out);
+
+/* Gives open plugins the values that a newer configuration has for their reloadable options. */
+GT_MUST_USE struct gt_error *gt_host_reload(struct gt_host *h, const struct gt_config *newer);
+
 /* Closes all instances, those first that nothing needs, and frees the host. Nothing is unloaded. */
 void gt_host_close(struct gt_host *h);
 

@@ -15,13 +15,19 @@ struct topic_level {
 	enum gt_log_level level;
 };
 
+/* Other threads may be reading an older one: all that were set are kept. */
+struct topics {
+	struct topics *older;
+	struct topic_level *v;
+	size_t n;
+};
+
 /* One of the process's few mutable statics: the sink. */
 static struct {
 	int fd;
 	bool json;
-	enum gt_log_level level;
-	struct topic_level *topics;
-	size_t n;
+	_Atomic enum gt_log_level level;
+	struct topics *_Atomic topics;
 } sink = { .fd = STDERR_FILENO, .level = GT_LOG_WARN };
 
 static const char *const level_names[] = {
@@ -46,6 +52,7 @@ struct gt_error *gt_log_level_parse(const char *name, enum gt_log_level *out)
 struct gt_error *gt_log_set(const struct gt_log_setup *setup)
 {
 	struct topic_level *topics = NULL;
+	struct topics *set;
 	size_t n = 0;
 	struct gt_error *e = NULL;
 
@@ -69,22 +76,22 @@ struct gt_error *gt_log_set(const struct gt_log_setup *setup)
 		free(topics);
 		return e;
 	}
-	for (size_t i = 0; i < sink.n; i++)
-		free(sink.topics[i].topic);
-	free(sink.topics);
 	sink.fd = setup->fd;
 	sink.json = setup->json;
 	sink.level = setup->level;
-	sink.topics = topics;
-	sink.n = n;
+	set = gt_xcalloc(1, sizeof(*set));
+	*set = (struct topics){ .older = sink.topics, .v = topics, .n = n };
+	sink.topics = set;
 	return NULL;
 }
 
 bool gt_log_enabled(const char *topic, enum gt_log_level level)
 {
-	for (size_t i = 0; i < sink.n; i++)
-		if (!strcmp(sink.topics[i].topic, topic))
-			return level >= sink.topics[i].level;
+	const struct topics *t = sink.topics;
+
+	for (size_t i = 0; t && i < t->n; i++)
+		if (!strcmp(t->v[i].topic, topic))
+			return level >= t->v[i].level;
 	return level >= sink.level;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log's sink: where lines go and which are written. Set once at start, before there are threads. */
+/*
+ * The log's sink: where lines go and which are written. Set at start; later, by one thread, only levels
+ * may change.
+ */
 #ifndef GANTRY_CORE_LOG_H
 #define GANTRY_CORE_LOG_H
 

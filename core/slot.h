@@ -3,9 +3,12 @@
 #ifndef GANTRY_CORE_SLOT_H
 #define GANTRY_CORE_SLOT_H
 
+#include "core/host.h"
+
 #include <gantry/plugin.h>
 
 #include <pthread.h>
+#include <sys/types.h>
 
 struct gt_module;
 struct gt_config;
@@ -35,12 +38,19 @@ struct gt_host {
 	enum gt_durability durability;
 	struct gt_events *events;
 	int lock_fd; /* of the root; -1 until the first plugin is opened */
+	bool is_daemon; /* the lock is held alone */
+	struct gt_host_hooks hooks;
+	struct gt_strv retired; /* strings that a reload has replaced, and somebody may still read */
 	pthread_mutex_t lock; /* over all that follows, and over libltdl */
 	struct slot **slots;
 	size_t n, alloc;
 	struct slot **opening;
 	size_t opening_n, opening_alloc;
 };
+
+/* root.c: root, state and the root's lock; a folder with a mode, whatever it was before. */
+struct gt_error *gt_folders_prepare(struct gt_host *h);
+struct gt_error *gt_folder_make(const char *path, mode_t mode);
 
 struct gt_host *gt_host_new(const struct gt_config *config);
 struct slot *gt_slot_add(struct gt_host *h, enum gt_kind kind, const char *name);

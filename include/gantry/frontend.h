@@ -8,6 +8,9 @@
 #include <gantry/call.h>
 #include <gantry/plugin.h>
 
+/* Among the capabilities of frontends that a daemon runs. */
+#define GT_FRONTEND_DAEMON "daemon"
+
 struct gt_frontend {
 	GT_INSTANCE_MEMBERS(frontend)
 };
@@ -27,6 +30,19 @@ struct gt_frontend_ops {
 				int *status);
 	/* New members go here, at the end. */
 };
+
+/*
+ * For a frontend that serves, once it does: where others reach this process. A program that finds the
+ * root held learns it from there; the service manager is told that the daemon is ready.
+ */
+GT_MUST_USE struct gt_error *gt_frontend_announce(const struct gt_init *init, const char *address);
+
+/*
+ * How often, in nanoseconds, a frontend that serves must call gt_frontend_alive() from the thread that
+ * others depend on, or the service manager ends the process; 0: never.
+ */
+int64_t gt_frontend_alive_every(const struct gt_init *init);
+void gt_frontend_alive(const struct gt_init *init);
 
 GT_MUST_USE struct gt_error *gt_frontend_run(struct gt_frontend *f, struct gt_call *call, int argc,
 					     char **argv, int *status);

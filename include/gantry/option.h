@@ -32,7 +32,11 @@ struct gt_option {
 	const char *text; /* one or two sentences; the manual and the comments come from it */
 	int64_t min, max; /* INT; both 0: no range */
 	const char *choices; /* ENUM: the words, separated by '|' */
-	bool reloadable; /* takes effect on SIGHUP, through the plugin's reload op */
+	/*
+	 * Takes effect on SIGHUP: the host writes the new value in place. The plugin reads it anew each
+	 * time; a string that it has read stays valid until it is closed. Not for lists.
+	 */
+	bool reloadable;
 	void *reserved[2];
 };
 

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <ttrpc/frame.h>
+#include <ttrpc/status.h>
 
 #include <endian.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 /* A message of n bytes unpacks into structs and pointers of at most this many times n, or is refused. */
 #define UNPACK_FACTOR 32
 #define UNPACK_FLOOR (64 * 1024)
+/* And of so much more than n, at most: large messages are large because of what they carry. */
+#define UNPACK_MORE (64 * 1024 * 1024)
 
 void gt_ttrpc_header_write(unsigned char out[GT_TTRPC_HEADER], const struct gt_ttrpc_header *h)
 {
@@ -126,31 +129,11 @@ void gt_ttrpc_add_status(struct gt_buf *out, uint32_t stream, enum gt_class code
 	add_frame(out, stream, GT_TTRPC_RESPONSE, &r.base, ttrpc__response__get_packed_size(&r));
 }
 
-/* Where the words for the class begin at the end of 'text'; NULL if it does not end in them. */
-static const char *class_suffix(const char *text, enum gt_class cls)
-{
-	const char *words = gt_class_text(cls);
-	size_t len = strlen(text), n = strlen(words);
-
-	if (len < n || strcmp(text + len - n, words) != 0)
-		return NULL;
-	if (len == n)
-		return text;
-	return len >= n + 2 && !memcmp(text + len - n - 2, ": ", 2) ? text + len - n - 2 : NULL;
-}
-
 void gt_ttrpc_add_error(struct gt_buf *out, uint32_t stream, const struct gt_error *e)
 {
-	enum gt_class cls = gt_error_class(e);
-	const char *text = gt_error_text(e);
+	gt_autofree char *text = gt_status_text(e);
 
-	if (cls == GT_UNKNOWN || class_suffix(text, cls)) {
-		gt_ttrpc_add_status(out, stream, cls, text);
-	} else {
-		gt_autofree char *full = gt_strf("%s: %s", text, gt_class_text(cls));
-
-		gt_ttrpc_add_status(out, stream, cls, full);
-	}
+	gt_ttrpc_add_status(out, stream, gt_error_class(e), text);
 }
 
 static void *bounded_alloc(void *data, size_t size)
@@ -183,6 +166,8 @@ ProtobufCMessage *gt_ttrpc_message_unpack(const ProtobufCMessageDescriptor *type
 	if (__builtin_mul_overflow(len, (size_t)UNPACK_FACTOR, &left) ||
 	    __builtin_add_overflow(left, (size_t)UNPACK_FLOOR, &left))
 		return NULL;
+	if (left > 2 * len + UNPACK_MORE)
+		left = 2 * len + UNPACK_MORE;
 	return protobuf_c_message_unpack(type, &allocator, len, data);
 }
 
@@ -201,15 +186,6 @@ const char *gt_ttrpc_metadata(const Ttrpc__Request *r, const char *key)
 	return NULL;
 }
 
-static struct gt_error *status_error(const Google__Rpc__Status *s)
-{
-	enum gt_class cls = s->code >= 1 && s->code <= 16 ? (enum gt_class)s->code : GT_UNKNOWN;
-	const char *suffix = class_suffix(s->message, cls);
-	int n = suffix && suffix != s->message ? (int)(suffix - s->message) : (int)strlen(s->message);
-
-	return gt_error_new(cls, "%.*s", n, s->message);
-}
-
 struct gt_error *gt_ttrpc_response_read(const void *body, size_t len,
 					const ProtobufCMessageDescriptor *type,
 					ProtobufCMessage **out)
@@ -222,7 +198,7 @@ struct gt_error *gt_ttrpc_response_read(const void *body, size_t len,
 	if (!r)
 		return gt_error_new(GT_DATA_LOSS, "malformed ttrpc response");
 	if (r->status && r->status->code) {
-		e = status_error(r->status);
+		e = gt_status_error(r->status->code, r->status->message);
 	} else {
 		m = gt_ttrpc_message_unpack(type, r->payload.data, r->payload.len);
 		if (m)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "frontend.h"
+
+#include <gantry/api-introspection.h>
+
+#include "containerd.services.introspection.v1.pb-c.h"
+#include "google/protobuf/empty.pb-c.h"
+
+#include <string.h>
+
+#define V1(name) Containerd__Services__Introspection__V1__##name
+
+GRPC_KEEPS(gt_server_info)
+
+/* "linux/arm64/v8" */
+static Containerd__Types__Platform *platform_wire(struct gt_arena *a, const char *s)
+{
+	Containerd__Types__Platform *m = gt_arena_message(a, &containerd__types__platform__descriptor);
+	char **const parts[] = { &m->os, &m->architecture, &m->variant };
+
+	for (size_t i = 0; i < 3 && *s; i++) {
+		size_t n = strcspn(s, "/");
+		char *part = gt_arena_alloc(a, n + 1);
+
+		memcpy(part, s, n);
+		*parts[i] = part;
+		s += n + (s[n] == '/');
+	}
+	return m;
+}
+
+static V1(Plugin) *plugin_wire(struct gt_arena *a, const struct gt_plugin_info *i)
+{
+	V1(Plugin) *m =
+		gt_arena_message(a, &containerd__services__introspection__v1__plugin__descriptor);
+
+	m->type = gt_wire_string(i->type);
+	m->id = gt_wire_string(i->id);
+	m->requires = i->requires.v;
+	m->n_requires = i->requires.n;
+	m->platforms = gt_arena_alloc(a, (i->platforms.n + 1) * sizeof(*m->platforms));
+	for (size_t k = 0; k < i->platforms.n; k++)
+		m->platforms[m->n_platforms++] = platform_wire(a, i->platforms.v[k]);
+	gt_wire_labels(a, &m->base, "exports", &i->exports);
+	m->capabilities = i->capabilities.v;
+	m->n_capabilities = i->capabilities.n;
+	if (i->status != GT_PLUGIN_OK) {
+		m->init_err = gt_arena_message(a, &google__rpc__status__descriptor);
+		m->init_err->code = i->error_class ? i->error_class : GT_UNKNOWN;
+		m->init_err->message = gt_wire_string(i->error ? i->error
+							       : gt_plugin_status_name(i->status));
+	}
+	return m;
+}
+
+/* What lies in the plugins' folder and is not active is no plugin of this daemon. */
+static struct gt_error *add(void *arg, const struct gt_plugin_info *i)
+{
+	gt_auto(gt_arena) a = { 0 };
+
+	if (i->status == GT_PLUGIN_DISABLED)
+		return NULL;
+	return gt_grpc_unary_add(arg, 1, &plugin_wire(&a, i)->base);
+}
+
+static struct gt_error *plugins(struct gt_grpc_unary *u)
+{
+	const V1(PluginsRequest) *r = u->request;
+	struct gt_strv filters = grpc_strings(r->filters, r->n_filters);
+
+	return gt_introspection_plugins(SERVICES(u), u->call, &filters, add, u);
+}
+
+static struct gt_error *server(struct gt_grpc_unary *u)
+{
+	V1(ServerResponse) *m = u->reply;
+	struct gt_server_info *i = keep_gt_server_info(u);
+
+	GT_TRY(gt_introspection_server(SERVICES(u), u->call, i));
+	m->uuid = gt_wire_string(i->uuid);
+	m->pid = i->pid;
+	m->pidns = i->pidns;
+	return NULL;
+}
+
+struct wanted {
+	struct gt_grpc_unary *u;
+	bool found;
+};
+
+static struct gt_error *look(void *arg, const struct gt_plugin_info *i)
+{
+	struct wanted *w = arg;
+	const V1(PluginInfoRequest) *r = w->u->request;
+	gt_auto(gt_arena) a = { 0 };
+
+	if (w->found || strcmp(i->type, r->type) != 0 || strcmp(i->id, r->id) != 0)
+		return NULL;
+	w->found = true;
+	return gt_grpc_unary_add(w->u, 1, &plugin_wire(&a, i)->base);
+}
+
+static struct gt_error *plugin_info(struct gt_grpc_unary *u)
+{
+	const V1(PluginInfoRequest) *r = u->request;
+	struct wanted w = { .u = u };
+
+	if (r->options)
+		return gt_error_new(GT_UNIMPLEMENTED, "plugin %s.%s has no further information", r->type,
+				    r->id);
+	GT_TRY(gt_introspection_plugins(SERVICES(u), u->call, NULL, look, &w));
+	return w.found ? NULL : gt_error_new(GT_NOT_FOUND, "plugin %s.%s", r->type, r->id);
+}
+
+#define TYPE(name) containerd__services__introspection__v1__##name##__descriptor
+const struct gt_grpc_method grpc_introspection[] = {
+	GT_GRPC_UNARY("Plugins", TYPE(plugins_request), TYPE(plugins_response), plugins, 0),
+	GT_GRPC_UNARY("PluginInfo", TYPE(plugin_info_request), TYPE(plugin_info_response), plugin_info,
+		      0),
+	GT_GRPC_UNARY("Server", google__protobuf__empty__descriptor, TYPE(server_response), server, 0),
+	{ 0 }
+};

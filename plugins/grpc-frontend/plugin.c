@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "frontend.h"
+#include "listen.h"
+
+#include <gantry/log.h>
+
+#include <sys/resource.h>
+
+#define NOBODY INT64_C(4294967294)
+
+static const struct gt_option frontend_options[] = {
+	GT_OPT_PATH(struct frontend_config, address, "",
+		    "The socket that is served; empty: gantry.sock in the state folder."),
+	GT_OPT_INT(struct frontend_config, uid, "0", 0, NOBODY, "Who owns the socket."),
+	GT_OPT_INT(struct frontend_config, gid, "0", 0, NOBODY,
+		   "Whose group may use the socket, besides its owner and root; 0: nobody's."),
+	GT_OPT_PATH(struct frontend_config, ttrpc_address, "",
+		    "The socket that shims send their events to; empty: the address with .ttrpc behind it."),
+	GT_OPT_PATH(struct frontend_config, debug_address, "",
+		    "A socket that answers HTTP requests for what the daemon is doing; empty: none."),
+	GT_OPT_INT(struct frontend_config, workers, "256", 2, 4096,
+		   "Calls that are worked on at the same time, at most. What only waits is not counted."),
+	GT_OPT_DURATION(struct frontend_config, grace, "5s",
+			"How long calls that run may go on when the daemon is told to end."),
+	{ 0 }
+};
+
+static struct gt_error *frontend_open(const struct gt_init *init, struct gt_frontend **out)
+{
+	struct frontend *f = gt_xcalloc(1, sizeof(*f));
+
+	f->init = init;
+	f->config = init->config;
+	f->waits = grpc_waits_new();
+	f->packed = grpc_packed_event_new();
+	*out = &f->base;
+	return NULL;
+}
+
+static void frontend_close(struct gt_frontend *base)
+{
+	struct frontend *f = (struct frontend *)base;
+
+	grpc_waits_free(f->waits);
+	grpc_packed_event_free(f->packed);
+	free(f);
+}
+
+/* A connection is a descriptor, and so is much of what a call does. */
+static void descriptors_raise(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+#define X(table, name_) { .name = name_, .methods = grpc_##table },
+static const struct gt_grpc_service services[] = { GRPC_SERVICES(X) };
+#undef X
+#define N_SERVICES (sizeof(services) / sizeof(services[0]))
+
+static void still_alive(void *arg)
+{
+	gt_frontend_alive(((struct frontend *)arg)->init);
+}
+
+static struct gt_error *serve(struct frontend *f, struct gt_call *call, const char *address)
+{
+	struct gt_grpc_service tables[N_SERVICES];
+	const struct gt_grpc_peers peers = {
+		.uid = f->config->uid ? (uid_t)f->config->uid : (uid_t)-1,
+		.gid = f->config->gid ? (gid_t)f->config->gid : (gid_t)-1,
+	};
+	struct gt_grpc_server *server = NULL;
+	struct ttrpc_events *events = NULL;
+	struct gt_error *e;
+	int fd = -1;
+
+	for (size_t i = 0; i < N_SERVICES; i++) {
+		tables[i] = services[i];
+		tables[i].arg = f;
+		while (tables[i].methods[tables[i].n_methods].name)
+			tables[i].n_methods++;
+	}
+	e = gt_grpc_server_new(tables, N_SERVICES, (size_t)f->config->workers, &server);
+	if (!e)
+		e = grpc_ttrpc_start(f, address, &events);
+	if (!e)
+		e = grpc_listen(address, f->config->uid, f->config->gid, &fd);
+	if (!e)
+		e = gt_grpc_server_listen_take(server, fd, &peers);
+	if (!e) {
+		int64_t every = gt_frontend_alive_every(f->init);
+
+		if (every)
+			gt_grpc_server_every(server, every, still_alive, f);
+		gt_log_info("serving on %s", address);
+		e = gt_frontend_announce(f->init, address);
+	}
+	if (!e) {
+		e = gt_grpc_server_run(server, call, (int)(f->config->grace / 1000000));
+	}
+	grpc_ttrpc_stop(events);
+	gt_grpc_server_free(server);
+	return e;
+}
+
+static struct gt_error *frontend_run(struct gt_frontend *base, struct gt_call *call, int argc,
+				     char **argv, int *status)
+{
+	struct frontend *f = (struct frontend *)base;
+	gt_autofree char *address = *f->config->address
+					    ? gt_xstrdup(f->config->address)
+					    : gt_strf("%s/gantry.sock", f->init->base_state);
+
+	(void)argc, (void)argv;
+	descriptors_raise();
+	GT_TRY(gt_need_services(f->init, NULL, &f->services));
+	GT_TRY(serve(f, call, address));
+	*status = 0;
+	return NULL;
+}
+
+static const struct gt_frontend_ops frontend_ops = {
+	.size = sizeof(frontend_ops),
+	.open = frontend_open,
+	.close = frontend_close,
+	.run = frontend_run,
+};
+
+GT_PLUGIN(grpc_frontend) = {
+	GT_PLUGIN_HEADER,
+	.kind = GT_FRONTEND,
+	.id = "grpc",
+	.doc = "Serves containerd's gRPC and ttrpc API on unix sockets.",
+	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES }, { 0 } },
+	.options = frontend_options,
+	.config_size = sizeof(struct frontend_config),
+	.ops.frontend = &frontend_ops,
+	.capabilities = (const char *const[]){ GT_FRONTEND_DAEMON, NULL },
+};
