@@ -30,6 +30,15 @@ struct gt_error *gt_stream_subscribe(struct gt_services *s, struct gt_call *call
 	return s->ops->stream->subscribe(s, call, filters, fn, arg, out);
 }
 
+struct gt_error *gt_stream_replay(struct gt_services *s, struct gt_call *call,
+				  const struct gt_strv *filters, uint64_t after,
+				  void (*fn)(void *, const struct gt_event *), void *arg,
+				  struct gt_event_stream **out)
+{
+	GT_TRY(gt_op_check(s->ops->stream && s->ops->stream->replay, s->init, "stream.replay"));
+	return s->ops->stream->replay(s, call, filters, after, fn, arg, out);
+}
+
 void gt_stream_unsubscribe(struct gt_services *s, struct gt_event_stream *t)
 {
 	if (t)

@@ -60,7 +60,13 @@ static struct gt_error *topic_check(const char *topic)
 
 struct gt_error *gt_events_publish(struct gt_events *x, const struct gt_event *event)
 {
-	struct gt_event e = *event;
+	/* What stands behind these is not of every publisher's age. */
+	struct gt_event e = {
+		.timestamp = event->timestamp,
+		.ns = event->ns,
+		.topic = event->topic,
+		.payload = event->payload,
+	};
 
 	GT_TRY(topic_check(e.topic));
 	if (!e.ns)

@@ -10,21 +10,21 @@
 #include <containerd.services.events.ttrpc.v1.pb-c.h>
 #include <containerd.types.pb-c.h>
 #include <google/protobuf/empty.pb-c.h>
+#include <journal/journal.h>
 
-#include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #define QUEUE_MAX 2048
 #define TRIES_MAX 5
 #define SECOND INT64_C(1000000000)
 #define CALL_TIMEOUT (5 * SECOND)
+/* Others hold the lock for microseconds: an event shall be told of before the call that caused it is. */
+#define JOURNAL_WAIT (SECOND / 200)
 #define JOURNAL_RETRY (SECOND / 100)
+#define JOURNAL_TRIES_MAX 500
 
 struct event {
 	struct event *next;
@@ -227,52 +227,21 @@ static void call(struct events *ev)
 	flush(ev);
 }
 
-/* One write of one record by one who holds the lock; a lock held by somebody else is tried for later. */
-static bool journal_append(struct events *ev, const struct event *e, bool *later)
-{
-	gt_autofd int fd = open(ev->journal,
-				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
-				0600);
-	uint32_t len = htole32(e->len);
-	gt_auto(gt_buf) record = GT_BUF_INIT;
-	struct stat st;
-	ssize_t n;
-
-	*later = false;
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		*later = errno == EWOULDBLOCK || errno == EINTR;
-		return false;
-	}
-	/* It may have been rotated away meanwhile. */
-	if (fstat(fd, &st) < 0 || st.st_nlink == 0) {
-		*later = true;
-		return false;
-	}
-	gt_buf_add(&record, &len, sizeof(len));
-	gt_buf_add(&record, e->envelope, e->len);
-	n = write(fd, record.s, record.len);
-	if (n >= 0 && (size_t)n == record.len)
-		return true;
-	/* A record that is cut short would spoil those behind it. */
-	if (n > 0 && ftruncate(fd, st.st_size) < 0)
-		gt_log_warn_limited("the event journal ends in half a record");
-	return false;
-}
-
 static void journal_deliver(struct events *ev)
 {
 	while (ev->head) {
-		bool later;
+		int64_t wait = ev->head->journal_tries ? 0 : JOURNAL_WAIT;
+		gt_autoptr(gt_error) e = gt_journal_append(ev->journal, 0, ev->head->envelope,
+							   ev->head->len, wait, NULL);
 
-		if (!journal_append(ev, ev->head, &later)) {
-			if (later && ev->head->journal_tries++ < 500) {
-				gt_loop_at(ev->loop, &ev->timer, gt_now() + JOURNAL_RETRY);
-				return;
-			}
-			gt_log_warn_limited("an event cannot be written to %s", ev->journal);
+		/* one who was stopped while he held it holds up nobody else here */
+		if (gt_error_class(e) == GT_UNAVAILABLE &&
+		    ev->head->journal_tries++ < JOURNAL_TRIES_MAX) {
+			gt_loop_at(ev->loop, &ev->timer, gt_now() + JOURNAL_RETRY);
+			return;
 		}
+		if (e)
+			gt_log_warn_limited("an event is dropped: %s", gt_error_text(e));
 		head_drop(ev);
 	}
 }

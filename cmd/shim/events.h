@@ -8,7 +8,10 @@
 
 #include "shim.h"
 
-/* 'address': the daemon's ttrpc socket, "" or NULL: none. 'journal': a file, "" or NULL: none. */
+/*
+ * 'address': the daemon's ttrpc socket, "" or NULL: none. 'journal': of lib/journal, its records
+ * containerd.types.Envelope; "" or NULL: none.
+ */
 struct events *events_new(struct gt_loop *loop, const char *ns, const char *address,
 			  const char *journal);
 void events_free(struct events *ev);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The events service. Its ops need a namespace only to publish. */
+/*
+ * The events service: what this process publishes, what others on this machine do, and what shims do,
+ * in one order. Its ops need a namespace only to publish.
+ */
 #ifndef GANTRY_API_STREAM_H
 #define GANTRY_API_STREAM_H
 
@@ -15,12 +18,24 @@ struct gt_stream_ops {
 	/* As it is, timestamp and namespace included. */
 	struct gt_error *(*forward)(struct gt_services *s, struct gt_call *call,
 				    const struct gt_event *e);
-	/* Calls 'fn' for each event that matches, as gt_events_subscribe does, until unsubscribe. */
+	/*
+	 * Calls 'fn' for each event that matches and is published from now on, one at a time and in
+	 * order, from a thread of the service's, until unsubscribe has returned. 'fn' must not block
+	 * long, and must not subscribe or unsubscribe.
+	 */
 	struct gt_error *(*subscribe)(struct gt_services *s, struct gt_call *call,
 				      const struct gt_strv *filters,
 				      void (*fn)(void *arg, const struct gt_event *e), void *arg,
 				      struct gt_event_stream **out);
 	void (*unsubscribe)(struct gt_services *s, struct gt_event_stream *t);
+	/*
+	 * Optional. The same, beginning with the events behind the one whose sequence number is 'after'
+	 * (0: all) as far as they are kept: those come before this returns, from the caller's thread.
+	 */
+	struct gt_error *(*replay)(struct gt_services *s, struct gt_call *call,
+				   const struct gt_strv *filters, uint64_t after,
+				   void (*fn)(void *arg, const struct gt_event *e), void *arg,
+				   struct gt_event_stream **out);
 };
 
 GT_MUST_USE struct gt_error *gt_stream_publish(struct gt_services *s, struct gt_call *call,
@@ -31,6 +46,10 @@ GT_MUST_USE struct gt_error *gt_stream_subscribe(struct gt_services *s, struct g
 						 const struct gt_strv *filters,
 						 void (*fn)(void *, const struct gt_event *),
 						 void *arg, struct gt_event_stream **out);
+GT_MUST_USE struct gt_error *gt_stream_replay(struct gt_services *s, struct gt_call *call,
+					      const struct gt_strv *filters, uint64_t after,
+					      void (*fn)(void *, const struct gt_event *), void *arg,
+					      struct gt_event_stream **out);
 void gt_stream_unsubscribe(struct gt_services *s, struct gt_event_stream *t);
 
 #endif

@@ -9,6 +9,7 @@
 #include <gantry/any.h>
 #include <gantry/error.h>
 
+#include <stdint.h>
 #include <time.h>
 
 struct gt_events;
@@ -19,6 +20,11 @@ struct gt_event {
 	const char *ns;
 	const char *topic;
 	const struct gt_any *payload;
+	/*
+	 * In what a stream delivers (<gantry/api-stream.h>): rises by one from event to event of a machine.
+	 * Not looked at in publish.
+	 */
+	uint64_t sequence;
 };
 
 /* INVALID_ARGUMENT for a topic that does not begin with '/' or has a component that is no identifier. */

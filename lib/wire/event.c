@@ -50,6 +50,34 @@ Containerd__Types__Envelope *gt_wire_envelope(struct gt_arena *a, const struct g
 	return m;
 }
 
+void gt_wire_envelope_get(const Containerd__Types__Envelope *m, struct gt_event *out,
+			  struct gt_any *payload)
+{
+	*payload = (struct gt_any){ 0 };
+	if (m->event)
+		gt_wire_any_get(m->event, payload);
+	*out = (struct gt_event){
+		.timestamp = gt_wire_time_get(m->timestamp),
+		.ns = m->namespace_,
+		.topic = m->topic,
+		.payload = payload,
+	};
+}
+
+ProtobufCMessage *gt_wire_event_message(const struct gt_any *payload)
+{
+	for (size_t i = 0; i < sizeof(event_types) / sizeof(event_types[0]); i++) {
+		gt_autoptr(gt_error) e = NULL;
+		ProtobufCMessage *m;
+
+		if (!gt_any_is(payload, event_types[i]->name))
+			continue;
+		e = gt_wire_any_unpack(payload, event_types[i], &m);
+		return e ? NULL : m;
+	}
+	return NULL;
+}
+
 /* Whether 'm', whose fields begin at path[i], has a value for it; puts it in 'out'. */
 static bool message_field(const ProtobufCMessage *m, const struct gt_strv *path, size_t i,
 			  struct gt_buf *out)
@@ -101,16 +129,9 @@ static bool message_field(const ProtobufCMessage *m, const struct gt_strv *path,
 static bool payload_field(const struct gt_any *payload, const struct gt_strv *path,
 			  struct gt_buf *out)
 {
-	for (size_t i = 0; i < sizeof(event_types) / sizeof(event_types[0]); i++) {
-		gt_autowire ProtobufCMessage *m = NULL;
-		gt_autoptr(gt_error) e = NULL;
+	gt_autowire ProtobufCMessage *m = gt_wire_event_message(payload);
 
-		if (!gt_any_is(payload, event_types[i]->name))
-			continue;
-		e = gt_wire_any_unpack(payload, event_types[i], &m);
-		return !e && message_field(m, path, 1, out);
-	}
-	return false;
+	return m && message_field(m, path, 1, out);
 }
 
 const char *gt_wire_event_field(const void *event, const struct gt_strv *path,

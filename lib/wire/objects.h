@@ -50,6 +50,15 @@ Containerd__Services__Leases__V1__Lease *gt_wire_lease(struct gt_arena *a, const
 void gt_wire_lease_get(const Containerd__Services__Leases__V1__Lease *m, struct gt_lease *out);
 
 Containerd__Types__Envelope *gt_wire_envelope(struct gt_arena *a, const struct gt_event *e);
+/* Borrows from 'm' and from 'payload', which it fills; the caller gt_any_done()s that. */
+void gt_wire_envelope_get(const Containerd__Types__Envelope *m, struct gt_event *out,
+			  struct gt_any *payload);
+
+/*
+ * The message in an event's payload; NULL if it is none of containerd's event messages, or broken. The
+ * caller gt_wire_free()s it.
+ */
+ProtobufCMessage *gt_wire_event_message(const struct gt_any *payload);
 
 /*
  * A field of an event, as a filter names it: "topic", "namespace", "event.FIELD...". Fits the look-up of

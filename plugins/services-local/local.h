@@ -10,9 +10,14 @@
 #include <stdatomic.h>
 #include <time.h>
 
+struct stream;
+
 struct local_config {
 	char *content_sharing;
 	int64_t task_timeout;
+	uint64_t event_journal;
+	uint64_t log_size;
+	int64_t log_files;
 };
 
 struct local {
@@ -20,6 +25,7 @@ struct local {
 	const struct gt_init *init;
 	const struct local_config *config;
 	_Atomic uint64_t last_sequence;
+	struct stream *stream;
 };
 
 static inline struct local *local_of(struct gt_services *s)

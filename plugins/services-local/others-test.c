@@ -13,6 +13,8 @@
 #include <gantry/api-tasks.h>
 #include <gantry/buf.h>
 
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,19 +163,50 @@ START_TEST(test_introspection)
 }
 END_TEST
 
+struct heard {
+	pthread_mutex_t lock;
+	struct gt_strv lines;
+	uint64_t last;
+	bool in_order;
+};
+#define HEARD_INIT { .lock = PTHREAD_MUTEX_INITIALIZER, .in_order = true }
+
 static void add_event(void *arg, const struct gt_event *e)
 {
-	gt_strv_addf(arg, "%s %s %s", e->ns, e->topic, e->payload->type_url);
+	struct heard *h = arg;
+
+	pthread_mutex_lock(&h->lock);
+	gt_strv_addf(&h->lines, "%s %s %s", e->ns, e->topic, e->payload->type_url);
+	h->in_order = h->in_order && e->sequence > h->last;
+	h->last = e->sequence;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static size_t heard(struct heard *h)
+{
+	size_t n;
+
+	pthread_mutex_lock(&h->lock);
+	n = h->lines.n;
+	pthread_mutex_unlock(&h->lock);
+	return n;
+}
+
+/* They come from another thread, soon. */
+static void wait_for_events(struct heard *h, size_t n)
+{
+	for (int i = 0; heard(h) < n && i < 20000; i++)
+		poll(NULL, 0, 1);
+	ck_assert_uint_eq(heard(h), n);
 }
 
 START_TEST(test_events)
 {
-	gt_auto(gt_strv) got = { 0 };
-	gt_auto(gt_strv) named = { 0 };
+	struct heard got = HEARD_INIT, named = HEARD_INIT, again = HEARD_INIT;
 	gt_auto(gt_strv) filters = { 0 };
 	gt_auto(gt_mounts) mounts = { 0 };
 	gt_auto(gt_image) i = { .name = gt_xstrdup("x") };
-	struct gt_event_stream *all, *some;
+	struct gt_event_stream *all, *some, *replayed;
 	struct gt_any any = { 0 };
 	struct gt_event e = { .ns = "ns", .topic = "/a/b", .payload = &any };
 	struct gt_call none = GT_CALL_INIT;
@@ -219,17 +252,38 @@ START_TEST(test_events)
 	fails(gt_stream_publish(b.s, &none, "/mine", &any), GT_FAILED_PRECONDITION, "namespace");
 	fails(gt_stream_publish(b.s, &b.call, "mine", &any), GT_INVALID_ARGUMENT, "mine");
 	gt_any_done(&any);
-	ck_assert_uint_eq(got.n, sizeof(want) / sizeof(want[0]));
-	for (size_t n = 0; n < got.n; n++)
-		ck_assert_str_eq(got.v[n], want[n]);
-	ck_assert_uint_eq(named.n, 4);
+	wait_for_events(&got, sizeof(want) / sizeof(want[0]));
+	for (size_t n = 0; n < got.lines.n; n++)
+		ck_assert_str_eq(got.lines.v[n], want[n]);
+	wait_for_events(&named, 4);
+	ck_assert(got.in_order && named.in_order);
 	gt_stream_unsubscribe(b.s, all);
 	gt_stream_unsubscribe(b.s, some);
+
+	/* What was before can be had later, all or from one on, and goes on with what comes. */
+	ok(gt_stream_replay(b.s, &none, NULL, 0, add_event, &again, &replayed));
+	ck_assert_uint_eq(again.lines.n, got.lines.n);
+	for (size_t n = 0; n < got.lines.n; n++)
+		ck_assert_str_eq(again.lines.v[n], want[n]);
+	ok(gt_images_create(b.s, &b.call, &i, NULL));
+	wait_for_events(&again, got.lines.n + 1);
+	gt_stream_unsubscribe(b.s, replayed);
+	gt_strv_done(&again.lines);
+	again.last = 0;
+	ok(gt_stream_replay(b.s, &none, NULL, got.last, add_event, &again, &replayed));
+	ck_assert_uint_eq(again.lines.n, 1);
+	ck_assert(again.in_order);
+	ck_assert_uint_eq(again.last, got.last + 1);
+	gt_stream_unsubscribe(b.s, replayed);
+
 	ok(gt_namespaces_create(b.s, &none, "n3", NULL));
-	ck_assert_uint_eq(named.n, 4);
+	ck_assert_uint_eq(heard(&named), 4);
 	gt_strv_add(&filters, "x=");
 	fails(gt_stream_subscribe(b.s, &none, &filters, add_event, &named, &some),
 	      GT_INVALID_ARGUMENT, "expected");
+	gt_strv_done(&got.lines);
+	gt_strv_done(&named.lines);
+	gt_strv_done(&again.lines);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "local.h"
+#include "stream.h"
 
 #include <gantry/buf.h>
 
@@ -11,12 +12,16 @@ static struct gt_error *local_open(const struct gt_init *init, struct gt_service
 
 	l->init = init;
 	l->config = init->config;
+	l->stream = stream_new(l);
 	*out = &l->base;
 	return NULL;
 }
 
 static void local_close(struct gt_services *s)
 {
+	if (!s)
+		return;
+	stream_free(local_of(s)->stream);
 	free(s);
 }
 
@@ -27,6 +32,14 @@ static const struct gt_option local_options[] = {
 		    "containerd.io/namespace.shareable=true)."),
 	GT_OPT_DURATION(struct local_config, task_timeout, "2s",
 			"How long a listing of tasks waits for one before it shows UNKNOWN."),
+	GT_OPT_SIZE(struct local_config, event_journal, "4MiB",
+		    "How large each of the two files may become that keep the latest events, of all "
+		    "processes and shims."),
+	GT_OPT_SIZE(struct local_config, log_size, "10MiB",
+		    "How large a file of a detached container's output may become before the next is "
+		    "begun."),
+	GT_OPT_INT(struct local_config, log_files, "3", 1, 1000,
+		   "How many such files are kept of a container; the oldest goes first."),
 	{ 0 }
 };
 
