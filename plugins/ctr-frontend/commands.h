@@ -9,6 +9,7 @@ extern const struct ctr_command ctr_plugins;
 extern const struct ctr_command ctr_version;
 extern const struct ctr_command ctr_containers;
 extern const struct ctr_command ctr_content;
+extern const struct ctr_command ctr_events;
 extern const struct ctr_command ctr_images;
 extern const struct ctr_command ctr_leases;
 extern const struct ctr_command ctr_namespaces;

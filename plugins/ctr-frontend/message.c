@@ -5,6 +5,8 @@
 
 #include "format.h"
 
+#include <google/protobuf/timestamp.pb-c.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -94,11 +96,67 @@ static size_t element_size(const ProtobufCFieldDescriptor *f)
 	}
 }
 
+/* The entries of a map are messages of two fields under a name of the compiler's. */
+static bool is_map(const ProtobufCFieldDescriptor *f)
+{
+	const ProtobufCMessageDescriptor *d = f->descriptor;
+
+	return f->type == PROTOBUF_C_TYPE_MESSAGE && d && d->n_fields == 2 &&
+	       !strcmp(d->fields[0].name, "key") && d->fields[0].type == PROTOBUF_C_TYPE_STRING &&
+	       !strcmp(d->fields[1].name, "value");
+}
+
+static json_t *map(const ProtobufCMessage *const *entries, size_t n, int depth)
+{
+	json_t *o = json_object();
+	bool zero;
+
+	for (size_t i = 0; i < n; i++) {
+		const ProtobufCFieldDescriptor *f = entries[i]->descriptor->fields;
+		const char *base = (const char *)entries[i];
+		json_t *key = ctr_json_text(*(char *const *)(base + f[0].offset));
+
+		json_object_set_new(o, json_string_value(key) ? json_string_value(key) : "",
+				    scalar(&f[1], base + f[1].offset, depth, &zero));
+		json_decref(key);
+	}
+	return o;
+}
+
+static json_t *repeated(const ProtobufCFieldDescriptor *f, const char *base, int depth, bool *zero)
+{
+	size_t n = *(const size_t *)(base + f->quantifier_offset);
+	const char *items = *(char *const *)(base + f->offset);
+	bool ignored;
+	json_t *v;
+
+	*zero = !n;
+	if (is_map(f))
+		return map((const ProtobufCMessage *const *)items, n, depth);
+	v = json_array();
+	for (size_t k = 0; k < n; k++)
+		json_array_append_new(v, scalar(f, items + k * element_size(f), depth, &ignored));
+	return v;
+}
+
+/* As Go's time.Time becomes JSON. */
+static json_t *timestamp(const ProtobufCMessage *m)
+{
+	const Google__Protobuf__Timestamp *t = (const Google__Protobuf__Timestamp *)m;
+	gt_autofree char *text = ctr_time_utc((struct timespec){ .tv_sec = t->seconds,
+								 .tv_nsec = t->nanos });
+
+	return json_string(text);
+}
+
 static json_t *message(const ProtobufCMessage *m, int depth)
 {
 	const ProtobufCMessageDescriptor *d = m->descriptor;
-	json_t *o = json_object();
+	json_t *o;
 
+	if (d == &google__protobuf__timestamp__descriptor)
+		return timestamp(m);
+	o = json_object();
 	if (depth > DEPTH_MAX)
 		return o;
 	for (unsigned i = 0; i < d->n_fields; i++) {
@@ -107,18 +165,10 @@ static json_t *message(const ProtobufCMessage *m, int depth)
 		bool zero;
 		json_t *v;
 
-		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-			size_t n = *(const size_t *)(base + f->quantifier_offset);
-			const char *items = *(char *const *)(base + f->offset);
-
-			v = json_array();
-			for (size_t k = 0; k < n; k++)
-				json_array_append_new(v, scalar(f, items + k * element_size(f),
-								depth, &zero));
-			zero = !n;
-		} else {
+		if (f->label == PROTOBUF_C_LABEL_REPEATED)
+			v = repeated(f, base, depth, &zero);
+		else
 			v = scalar(f, base + f->offset, depth, &zero);
-		}
 		if (zero)
 			json_decref(v);
 		else

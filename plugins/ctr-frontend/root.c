@@ -55,6 +55,7 @@ const struct ctr_command ctr_root = {
 			&ctr_version,
 			&ctr_containers,
 			&ctr_content,
+			&ctr_events,
 			&ctr_images,
 			&ctr_leases,
 			&ctr_namespaces,

@@ -223,7 +223,9 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call, cons
 	GT_TRY(records_change(local_of(s), call, &r, change, &c, &n));
 	event = gt_arena_message(&a, &containerd__events__namespace_update__descriptor);
 	event->name = n.name;
-	gt_wire_labels(&a, &event->base, "labels", &n.labels);
+	/* what was asked for, as containerd's, not what came of it */
+	if (labels)
+		gt_wire_labels(&a, &event->base, "labels", labels);
 	local_publish(local_of(s), name, "/namespaces/update", &event->base);
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #include <filter/filter.h>
 #include <gantry/api-stream.h>
 #include <gantry/buf.h>
+#include <gantry/file.h>
 #include <gantry/log.h>
 #include <journal/journal.h>
 #include <wire/objects.h>
@@ -223,6 +224,8 @@ static struct gt_error *replay_and_join(struct stream *t, uint64_t after, struct
 	gt_autoptr(gt_journal) j = NULL;
 	struct gt_error *e;
 
+	/* listening may be the first thing that is done on a machine */
+	GT_TRY(gt_file_mkdirs(t->l->init->base_state, 0711));
 	GT_TRY(gt_journal_open(t->path, after, &j));
 	if (after != GT_JOURNAL_NEW)
 		read_on(t, j, x, UINT64_MAX);
