@@ -244,14 +244,20 @@ def test_errors():
     ok(until(lambda: gone(pid)), "shutdown")
 
 
+# The format is described in lib/journal/journal.h.
 def envelopes():
     with open(JOURNAL, "rb") as f:
         data = f.read()
+    same(data[:8], b"gtjrnl1\n", "the journal begins with its magic")
+    (seq,) = struct.unpack("<Q", data[16:24])
+    data = data[64:]
     out = []
     while data:
-        (n,) = struct.unpack("<I", data[:4])
-        out.append(dict(decode(data[4 : 4 + n])))
-        data = data[4 + n :]
+        n, _, number = struct.unpack("<IIQ", data[:16])
+        assert number == seq, (number, seq)
+        out.append(dict(decode(data[16 : 16 + n])))
+        data = data[16 + n :]
+        seq += 1
     return out
 
 
