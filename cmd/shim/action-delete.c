@@ -7,13 +7,13 @@
 #include "leftover.h"
 #include "options.h"
 #include "runtime.h"
-#include "socket.h"
 #include "spec.h"
 
 #include <gantry/call.h>
 #include <gantry/file.h>
 #include <gantry/log.h>
 #include <mount/mount.h>
+#include <shim/socket.h>
 
 #include <containerd.task.v2.pb-c.h>
 
@@ -113,7 +113,7 @@ struct gt_error *action_delete(const struct shim_args *args)
 		gt_auto(gt_buf) address = GT_BUF_INIT;
 
 		gt_error_free(gt_file_read(AT_FDCWD, file, ADDRESS_MAX, &address));
-		socket_release(address.s);
+		gt_shim_socket_release(address.s);
 		gt_log_warn_take(gt_mount_unmount_all(rootfs, GT_UNMOUNT_DETACH), "unmount %s",
 				 rootfs);
 	}

@@ -16,6 +16,7 @@
 #include <gantry/log.h>
 
 #include <containerd.runtime.bootstrap.v1.pb-c.h>
+#include <shim/socket.h>
 #include <ttrpc/frame.h>
 
 #include <errno.h>
@@ -88,7 +89,7 @@ static char *socket_dir(const struct gt_buf *input, const char *id)
 		return gt_xstrdup(env);
 	dir = bootstrap_socket_dir(input, id);
 	if (!dir)
-		return gt_xstrdup(SOCKET_DIR_DEFAULT);
+		return gt_xstrdup(GT_SHIM_SOCKET_DIR);
 	if (symlink(dir, "s") < 0 && errno != EEXIST) /* for a person who looks for it */
 		gt_log_debug("no link to %s: %s", dir, strerror(errno));
 	return dir;
@@ -180,7 +181,7 @@ struct gt_error *action_start(const struct shim_args *args)
 	GT_TRY(options_from_bootstrap(input.s, input.len, args->id, &options));
 	GT_TRY(group_of(args, &group));
 	dir = socket_dir(&input, args->id);
-	path = socket_path(dir, grpc ? grpc : "", args->ns, group);
+	path = gt_shim_socket_path(dir, grpc ? grpc : "", args->ns, group);
 	GT_TRY(socket_claim(path, &fd));
 	if (fd < 0)
 		return address_print(path);

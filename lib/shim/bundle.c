@@ -18,6 +18,9 @@
 
 #define SPEC_MAX (8 << 20)
 
+const char *const gt_bundle_group_keys[] = { "io.containerd.runc.v2.group",
+					     "io.kubernetes.cri.sandbox-id", NULL };
+
 void gt_bundles_init(struct gt_bundles *all, const char *base_state, const char *base_root,
 		     const char *folder)
 {
@@ -317,13 +320,11 @@ struct gt_error *gt_bundle_program(const struct gt_bundle *b, char **path)
 
 bool gt_bundle_is_grouped(const struct gt_bundle *b)
 {
-	static const char *const keys[] = { "\"io.containerd.runc.v2.group\"",
-					    "\"io.kubernetes.cri.sandbox-id\"" };
 	gt_auto(gt_buf) spec = GT_BUF_INIT;
 	gt_autoptr(gt_error) e = gt_bundle_spec(b, &spec);
 
-	for (size_t i = 0; i < 2 && !e; i++)
-		if (memmem(spec.s, spec.len, keys[i], strlen(keys[i])))
+	for (const char *const *key = gt_bundle_group_keys; *key && !e; key++)
+		if (memmem(spec.s, spec.len, *key, strlen(*key)))
 			return true;
 	return false;
 }

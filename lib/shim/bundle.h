@@ -74,6 +74,9 @@ GT_MUST_USE struct gt_error *gt_bundle_spec(const struct gt_bundle *b, struct gt
 /* The shim's program: what the file shim-binary-path says. */
 GT_MUST_USE struct gt_error *gt_bundle_program(const struct gt_bundle *b, char **path);
 
+/* The annotations by which a spec asks for a shim that it shares: the first that is there. Ended by NULL. */
+extern const char *const gt_bundle_group_keys[];
+
 /* Whether the spec asks for a shim that it shares with other tasks. */
 bool gt_bundle_is_grouped(const struct gt_bundle *b);
 

@@ -19,6 +19,11 @@
 #define OUTPUT_MAX 65536
 #define SHOWN_MAX 2048
 
+char *gt_shim_program_address(const struct gt_shim_settings *s)
+{
+	return gt_strf("%s/gantry.sock", s->state);
+}
+
 /* Ours without what speaks of another daemon, and with what a shim is told. */
 static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b, const char *address,
 		     struct gt_strv *env)
@@ -105,7 +110,7 @@ struct gt_error *gt_shim_program_start(const struct gt_shim_settings *s, const s
 				       const struct gt_call *call, const char *program,
 				       const struct gt_any *options, struct gt_shim_endpoint *out)
 {
-	gt_autofree char *address = gt_strf("%s/gantry.sock", s->state);
+	gt_autofree char *address = gt_shim_program_address(s);
 	gt_auto(gt_strv) env = { 0 }, argv = { 0 };
 	gt_auto(gt_buf) input = GT_BUF_INIT, output = GT_BUF_INIT;
 	struct gt_proc_spec spec = { .cwd = b->path };
@@ -183,7 +188,7 @@ struct gt_error *gt_shim_program_delete(const struct gt_shim_settings *s, const 
 					const struct gt_call *call, const char *program,
 					struct gt_exit *out)
 {
-	gt_autofree char *address = gt_strf("%s/gantry.sock", s->state);
+	gt_autofree char *address = gt_shim_program_address(s);
 	gt_auto(gt_strv) env = { 0 }, argv = { 0 };
 	gt_auto(gt_buf) output = GT_BUF_INIT, errors = GT_BUF_INIT;
 	struct gt_proc_spec spec = { .cwd = b->path };

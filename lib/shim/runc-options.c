@@ -84,9 +84,10 @@ struct gt_error *gt_shim_runc_force(const struct gt_bundle *b, struct gt_call *c
 			       "delete", "--force", b->id, NULL };
 	struct gt_proc_spec spec = { .argv = argv };
 	int status = 0;
-	struct gt_error *e;
+	struct gt_error *e = NULL;
 
-	e = gt_proc_run(&spec, call, NULL, 0, OUTPUT_MAX, &output, &status);
+	if (access(state, F_OK) == 0)
+		e = gt_proc_run(&spec, call, NULL, 0, OUTPUT_MAX, &output, &status);
 	if (!e && (!WIFEXITED(status) || WEXITSTATUS(status)))
 		e = gt_error_new(GT_UNKNOWN, "%s delete: %s", argv[0], output.s);
 	json_decref(doc);

@@ -26,8 +26,8 @@ GT_MUST_USE struct gt_error *gt_shim_runc_options(const struct gt_any *given,
 						  struct gt_any *out);
 
 /*
- * Runs `delete --force` as the shim would: from the options that it left in the bundle. What the program
- * still knows of the container goes in any case.
+ * Runs `delete --force` as the shim would, from the options that it left in the bundle, if the program
+ * still knows of the container. What it knows goes in any case.
  */
 GT_MUST_USE struct gt_error *gt_shim_runc_force(const struct gt_bundle *b, struct gt_call *call,
 						const struct gt_shim_runc_defaults *defaults);

@@ -6,9 +6,6 @@
 #include <search.h>
 #include <string.h>
 
-#define SERVICE_V2 "containerd.task.v2.Task"
-#define SERVICE_V3 "containerd.task.v3.Task"
-
 void gt_shim_runtime_init(struct gt_shim_runtime *r)
 {
 	gt_bundles_init(&r->bundles, r->settings.state, r->settings.root, r->settings.folder);
@@ -55,6 +52,7 @@ void gt_shim_task_free(struct gt_shim_task *t)
 		return;
 	gt_ttrpc_client_free(t->client);
 	free(t->key);
+	free(t->address);
 	free(t);
 }
 
@@ -137,7 +135,8 @@ struct gt_error *gt_shim_task_connect(struct gt_shim_runtime *r, const struct gt
 	t = gt_xmalloc(sizeof(*t));
 	*t = (struct gt_shim_task){
 		.key = gt_strf("%s/%s", call->ns, id),
-		.service = at->version >= 3 ? SERVICE_V3 : SERVICE_V2,
+		.address = gt_xstrdup(at->address),
+		.service = at->version >= 3 ? GT_SHIM_SERVICE_V3 : GT_SHIM_SERVICE_V2,
 		.client = c,
 		.runtime = r,
 		.refs = 1,
@@ -225,9 +224,9 @@ struct gt_error *gt_shim_task_call(struct gt_shim_task *t, const struct gt_call 
 	if (call->deadline && patience != GT_SHIM_STATE && patience != GT_SHIM_SHUTDOWN)
 		c.deadline = call->deadline;
 	e = gt_ttrpc_call(t->client, &c, &m, request, reply);
-	if (gt_error_class(e) == GT_UNIMPLEMENTED && !strcmp(t->service, SERVICE_V3)) {
+	if (gt_error_class(e) == GT_UNIMPLEMENTED && !strcmp(t->service, GT_SHIM_SERVICE_V3)) {
 		gt_error_free(e); /* it said more of itself than it can */
-		t->service = m.service = SERVICE_V2;
+		t->service = m.service = GT_SHIM_SERVICE_V2;
 		e = gt_ttrpc_call(t->client, &c, &m, request, reply);
 	}
 	if (gt_error_class(e) != GT_DEADLINE_EXCEEDED && gt_error_class(e) != GT_UNAVAILABLE)

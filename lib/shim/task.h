@@ -8,9 +8,13 @@
 
 #include <ttrpc/client.h>
 
+#define GT_SHIM_SERVICE_V2 "containerd.task.v2.Task"
+#define GT_SHIM_SERVICE_V3 "containerd.task.v3.Task"
+
 struct gt_shim_task {
 	char *key; /* "NS/ID" */
 	const char *id; /* within 'key' */
+	char *address; /* of the shim */
 	const char *_Atomic service;
 	struct gt_ttrpc_client *client;
 	struct gt_shim_runtime *runtime;

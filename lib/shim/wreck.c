@@ -9,6 +9,7 @@
 #include <shim/message.h>
 #include <shim/process.h>
 #include <shim/program.h>
+#include <shim/socket.h>
 #include <shim/task.h>
 
 #include <ttrpc/frame.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #define MS INT64_C(1000000)
+#define DISMISSALS 5
 #define EMPTY (&google__protobuf__empty__descriptor)
 
 /* How long others may hold a bundle that is to be deleted. */
@@ -68,86 +70,137 @@ static bool answers(struct gt_shim_task *t, const struct gt_call *call)
 	return !e;
 }
 
+static struct gt_error *call_shutdown(struct gt_shim_task *t, const struct gt_call *call)
+{
+	Containerd__Task__V2__ShutdownRequest m = CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+
+	m.id = gt_shim_string(t->id);
+	return gt_shim_task_call(t, call, GT_SHIM_SHUTDOWN, "Shutdown", &m.base, EMPTY, NULL);
+}
+
+/* A connection that is lost is its end only if nobody listens any more: else it is asked by another. */
+static bool dismiss_again(struct gt_shim_runtime *r, const struct gt_call *call,
+			  const struct gt_shim_task *t, bool *gone)
+{
+	const struct gt_shim_endpoint at = { t->address, strcmp(t->service, GT_SHIM_SERVICE_V2) ? 3 : 2 };
+
+	*gone = false;
+	for (int i = 0; i < DISMISSALS; i++) {
+		gt_autoptr(gt_shim_task) other = NULL;
+		gt_autoptr(gt_error) e =
+			gt_shim_task_connect(r, call, &at, t->id, gone, &other);
+
+		if (e)
+			return *gone;
+		e = call_shutdown(other, call);
+		if (!e || gt_ttrpc_client_is_open(other->client))
+			return !e;
+	}
+	return false;
+}
+
 bool gt_shim_dismiss(struct gt_shim_runtime *r, const struct gt_call *call, struct gt_shim_task *t,
 		     const struct gt_bundle *b)
 {
 	int timeout = r->settings.config->shutdown_timeout / MS;
-	Containerd__Task__V2__ShutdownRequest m = CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
-	bool grouped = gt_bundle_is_grouped(b);
-	gt_autoptr(gt_error) e = NULL;
+	bool grouped = gt_bundle_is_grouped(b), gone = false;
+	gt_autoptr(gt_error) e = call_shutdown(t, call);
 
-	m.id = gt_shim_string(t->id);
-	e = gt_shim_task_call(t, call, GT_SHIM_SHUTDOWN, "Shutdown", &m.base, EMPTY, NULL);
-	if (e && gt_ttrpc_client_is_open(t->client))
+	if (e && (gt_ttrpc_client_is_open(t->client) || !dismiss_again(r, call, t, &gone)))
 		return false;
 	gt_error_free(gt_steal(&e));
-	e = gt_ttrpc_client_wait_closed(t->client, grouped ? 100 : timeout);
-	return !e || (grouped && answers(t, call));
+	if (!gone)
+		e = gt_ttrpc_client_wait_closed(t->client, grouped ? 100 : timeout);
+	if (e)
+		return grouped && answers(t, call);
+	gt_shim_socket_release(t->address); /* of one that did not come to it */
+	return true;
 }
 
-/* The control group that the spec asks for; "" if it names none. */
-static char *cgroup_path(const struct gt_bundle *b)
+/* What the spec says of what a task leaves outside of its bundle; "" where it says nothing. */
+struct outside {
+	char *cgroup; /* the control group */
+	char *name; /* in the shim's socket: the group's, or the task's own */
+};
+
+static void outside_done(struct outside *o)
+{
+	free(o->cgroup);
+	free(o->name);
+}
+
+static struct outside outside_of(const struct gt_bundle *b)
 {
 	gt_auto(gt_buf) spec = GT_BUF_INIT;
 	gt_autoptr(gt_error) e = gt_bundle_spec(b, &spec);
 	json_t *doc = e ? NULL : json_loadb(spec.s, spec.len, 0, NULL);
+	const json_t *annotations = json_object_get(doc, "annotations");
 	const char *path =
 		json_string_value(json_object_get(json_object_get(doc, "linux"), "cgroupsPath"));
-	char *copy = gt_xstrdup(path ? path : "");
+	const char *group = NULL;
+	struct outside o;
 
+	for (size_t i = 0; gt_bundle_group_keys[i] && !group; i++)
+		group = json_string_value(json_object_get(annotations, gt_bundle_group_keys[i]));
+	o.cgroup = gt_xstrdup(path ? path : "");
+	o.name = gt_xstrdup(group ? group : b->id);
 	json_decref(doc);
-	return copy;
+	return o;
+}
+
+/* A shim that died before it told its address has left its socket where the rule says. */
+static void release_by_rule(const struct gt_shim_runtime *r, const struct gt_bundle *b,
+			    const char *dir, const char *name)
+{
+	gt_autofree char *daemon = gt_shim_program_address(&r->settings);
+	gt_autofree char *path = gt_shim_socket_path(dir, daemon, b->ns, name);
+	gt_autofree char *address = gt_strf("unix://%s", path);
+
+	gt_shim_socket_release(address);
 }
 
 /* The socket of a shim that is no more. */
-static void unlink_socket(const struct gt_shim_runtime *r, const struct gt_call *call,
-			  const struct gt_bundle *b)
+static void release_socket(const struct gt_shim_runtime *r, const struct gt_bundle *b,
+			   const char *name)
 {
+	gt_autofree char *ours = gt_strf("%s/s", r->settings.state);
 	struct gt_shim_endpoint at = { 0 };
 	gt_autoptr(gt_error) e = gt_shim_endpoint_load(b->fd, &at);
-	struct gt_ttrpc_client *c = NULL;
 
-	if (!e && !strncmp(at.address, "unix:///", 8)) {
-		e = gt_ttrpc_connect(r->engine, call, at.address, 100, &c);
-		if (gt_error_class(e) == GT_NOT_FOUND)
-			unlink(at.address + 7);
-		gt_ttrpc_client_free(c);
-	}
+	if (!e)
+		gt_shim_socket_release(at.address);
 	gt_shim_endpoint_done(&at);
+	release_by_rule(r, b, ours, name);
+	release_by_rule(r, b, GT_SHIM_SOCKET_DIR, name);
 }
 
-/* What a shim of its own program does for a task that it lost, or else the runtime's program. */
+/* What a shim of its own program does for a task that it lost, and what the runtime's program can. */
 static void run_delete(struct gt_shim_runtime *r, struct gt_call *call, const struct gt_bundle *b,
 		       const char *program, struct gt_exit *out)
 {
 	struct gt_call within = gt_shim_call_within(call, r->settings.config->cleanup_timeout);
-	struct gt_error *e = gt_shim_program_delete(&r->settings, b, &within, program, out);
-	struct gt_error *more;
 
-	/* It refuses where a shim died before it had written what this reads: nothing to worry about. */
-	if (e && r->force) {
-		within = gt_shim_call_within(call, FORCE_MS * MS);
-		more = r->force(r, &within, b);
-		if (!more)
-			gt_error_free(gt_steal(&e));
-		gt_log_warn_take(more, "end task %s by force", b->id);
-	}
-	gt_log_warn_take(e, "clean up after the shim of task %s", b->id);
+	gt_log_warn_take(gt_shim_program_delete(&r->settings, b, &within, program, out),
+			 "clean up after the shim of task %s", b->id);
+	if (!r->force)
+		return;
+	within = gt_shim_call_within(call, FORCE_MS * MS);
+	gt_log_warn_take(r->force(r, &within, b), "end task %s by force", b->id);
 }
 
 /* All but the shim itself. */
 static struct gt_error *remove_rest(struct gt_shim_runtime *r, struct gt_call *call,
 				    struct gt_bundle *b, const char *program, struct gt_exit *out)
 {
-	gt_autofree char *cgroup = cgroup_path(b);
+	struct outside o __attribute__((cleanup(outside_done))) = outside_of(b);
 
 	*out = (struct gt_exit){ .status = 255 };
 	clock_gettime(CLOCK_REALTIME, &out->at);
-	gt_log_warn_take(gt_cgroup_end(cgroup, gt_now() + CGROUP_MS * MS), "task %s", b->id);
+	gt_log_warn_take(gt_cgroup_end(o.cgroup, gt_now() + CGROUP_MS * MS), "task %s", b->id);
 	run_delete(r, call, b, program, out);
 	/* A runtime's program that was at work on the task may have come this far only now. */
-	gt_log_warn_take(gt_cgroup_end(cgroup, gt_now() + FORCE_MS * MS), "task %s", b->id);
-	unlink_socket(r, call, b);
+	gt_log_warn_take(gt_cgroup_end(o.cgroup, gt_now() + FORCE_MS * MS), "task %s", b->id);
+	release_socket(r, b, o.name);
 	gt_shim_task_forget(r, call, b->id);
 	return gt_bundle_remove(b);
 }
