@@ -13,6 +13,7 @@
 #include <gantry/api-sandboxes.h>
 #include <gantry/api-snapshots.h>
 #include <gantry/api-stream.h>
+#include <gantry/api-system.h>
 #include <gantry/api-tasks.h>
 #include <gantry/buf.h>
 #include <gantry/content.h>

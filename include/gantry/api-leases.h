@@ -7,6 +7,13 @@
 
 #include <time.h>
 
+/*
+ * Label of a lease that a program made for itself, for as long as it runs: the process's name by
+ * <proc/identity.h>. Once that is gone a clean-up need not wait until the lease expires. On an active
+ * snapshot: kept as long as that process runs, until something refers to it.
+ */
+#define GT_LABEL_MAKER "gantry.io/maker"
+
 struct gt_lease {
 	char *id;
 	struct timespec created_at;

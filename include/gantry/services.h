@@ -27,7 +27,8 @@
 	X(tasks)                                                                                   \
 	X(sandboxes)                                                                               \
 	X(introspection)                                                                           \
-	X(stream)
+	X(stream)                                                                                  \
+	X(system)
 
 #define X(name) struct gt_##name##_ops;
 GT_SERVICE_TABLES(X)

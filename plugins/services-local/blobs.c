@@ -4,6 +4,7 @@
 #include "blobs.h"
 
 #include "fields.h"
+#include "gc-journal.h"
 #include "leases.h"
 #include "namespaces.h"
 
@@ -176,77 +177,155 @@ static struct gt_error *remove_blob(struct gt_services *s, struct gt_call *call,
 	return NULL;
 }
 
-/* Who has, or expects, a blob. */
-struct owners {
+/* Whether a namespace that shares has a blob. */
+struct sharing {
 	const char *digest;
-	bool shareable; /* look at those namespaces alone that share */
 	bool found;
 };
 
-static struct gt_error *ingest_expects(void *arg, struct gt_slice key, struct gt_slice value)
+static struct gt_error *namespaces_have(struct gt_txn *t, const struct gt_strv *names,
+					const char *digest, bool *out)
 {
-	struct owners *o = arg;
-	gt_autowire ProtobufCMessage *m = NULL;
+	*out = false;
+	for (size_t i = 0; i < names->n && !*out; i++) {
+		gt_auto(gt_buf) key = GT_BUF_INIT;
+		struct gt_slice value;
+		struct gt_error *e;
 
-	(void)key;
-	GT_TRY(gt_error_reclass(gt_wire_unpack(ingest_kind.message, value.data, value.len, &m),
-				GT_DATA_LOSS));
-	o->found |= !strcmp(((const Gantry__Records__Ingest *)m)->expected, o->digest);
+		GT_TRY(key_set(&key, KEY_BLOB, names->v[i], digest, NULL));
+		e = gt_txn_get(t, key_slice(&key), &value);
+		*out = !e;
+		GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	}
 	return NULL;
 }
 
-static struct gt_error *owners_find(struct gt_txn *t, void *arg)
+static struct gt_error *sharing_find(struct gt_txn *t, void *arg)
 {
-	struct owners *o = arg;
+	struct sharing *s = arg;
 	gt_auto(gt_strv) names = { 0 };
-	gt_auto(gt_buf) prefix = GT_BUF_INIT;
 
-	o->found = false;
-	GT_TRY(namespace_names(t, o->shareable, &names));
-	for (size_t i = 0; i < names.n && !o->found; i++) {
-		gt_auto(record) r = RECORD_INIT;
-		struct gt_call call = GT_CALL_INIT;
-
-		call.ns = names.v[i];
-		GT_TRY(record_name(&r, &blob_kind, &call, NULL, o->digest));
-		GT_TRY(record_exists(t, &r, &o->found));
-	}
-	if (o->found || o->shareable)
-		return NULL;
-	key_set_prefix(&prefix, KEY_INGEST, NULL);
-	return gt_txn_scan(t, key_slice(&prefix), ingest_expects, o);
+	GT_TRY(namespace_names(t, true, &names));
+	return namespaces_have(t, &names, s->digest, &s->found);
 }
 
 struct gt_error *blob_shareable(struct local *l, struct gt_call *call, const char *digest,
 				bool *out)
 {
-	struct owners o = { .digest = digest, .shareable = true };
+	struct sharing s = { .digest = digest };
 
 	*out = true;
 	if (!strcmp(l->config->content_sharing, "shared"))
 		return NULL;
-	GT_TRY(local_view(l, call, owners_find, &o));
-	*out = o.found;
+	GT_TRY(local_view(l, call, sharing_find, &s));
+	*out = s.found;
 	return NULL;
 }
 
-static struct gt_error *sweep(struct local *l, struct gt_call *call, const char *digest)
+/* Blobs that are looked at together: their locks are held while their files are deleted. */
+#define DELETE_BATCH 64
+
+struct deletion {
+	const char *digests[DELETE_BATCH];
+	bool kept[DELETE_BATCH];
+	size_t n;
+};
+
+static struct gt_error *ingest_expects(void *arg, struct gt_slice key, struct gt_slice value)
 {
-	struct owners o = { .digest = digest };
-	gt_autofd int alone = -1;
+	struct deletion *d = arg;
+	gt_autowire ProtobufCMessage *m = NULL;
+	const char *expected;
+
+	(void)key;
+	GT_TRY(gt_error_reclass(gt_wire_unpack(ingest_kind.message, value.data, value.len, &m),
+				GT_DATA_LOSS));
+	expected = ((const Gantry__Records__Ingest *)m)->expected;
+	for (size_t i = 0; *expected && i < d->n; i++)
+		d->kept[i] |= !strcmp(d->digests[i], expected);
+	return NULL;
+}
+
+static struct gt_error *deletion_look(struct gt_txn *t, void *arg)
+{
+	struct deletion *d = arg;
+	gt_auto(gt_strv) names = { 0 };
+	gt_auto(gt_buf) prefix = GT_BUF_INIT;
+
+	GT_TRY(namespace_names(t, false, &names));
+	for (size_t i = 0; i < d->n; i++)
+		GT_TRY(namespaces_have(t, &names, d->digests[i], &d->kept[i]));
+	key_set_prefix(&prefix, KEY_INGEST, NULL);
+	return gt_txn_scan(t, key_slice(&prefix), ingest_expects, d);
+}
+
+static struct gt_error *delete_bytes(struct gt_content *c, struct gt_call *call, const char *digest,
+				     struct gt_collected *out)
+{
+	gt_auto(gt_blob_info) info = { 0 };
+	struct gt_error *e = gt_content_info(c, call, digest, &info);
+
+	if (!e)
+		e = gt_content_remove(c, call, digest);
+	if (!e)
+		out->freed += info.size;
+	return gt_error_unless(e, GT_NOT_FOUND);
+}
+
+static struct gt_error *deletion_run(struct local *l, struct gt_call *call, struct deletion *d,
+				     struct name_lock *lock, struct gt_collected *out)
+{
 	struct gt_content *c;
 
 	GT_TRY(gt_need_content(l->init, NULL, &c));
-	GT_TRY(local_lock_alone(l, call, &alone));
-	GT_TRY(local_view(l, call, owners_find, &o));
-	if (o.found)
-		return NULL;
-	return gt_error_unless(gt_content_remove(c, call, digest), GT_NOT_FOUND);
+	GT_TRY(local_view(l, call, deletion_look, d));
+	for (size_t i = 0; i < d->n; i++) {
+		if (!d->kept[i])
+			GT_TRY(delete_bytes(c, call, d->digests[i], out));
+		name_lock_drop(lock, 'c', d->digests[i]);
+	}
+	return NULL;
+}
+
+struct gt_error *blobs_delete(struct local *l, struct gt_call *call, const struct gt_strv *digests,
+			      struct gt_collected *out, bool *missed)
+{
+	for (size_t at = 0; at < digests->n;) {
+		gt_auto(name_lock) lock = NAME_LOCK_INIT;
+		struct deletion d = { .n = 0 };
+
+		for (; at < digests->n && d.n < DELETE_BATCH; at++) {
+			bool mine;
+
+			GT_TRY(name_lock_try(l, 'c', digests->v[at], &lock, &mine));
+			if (mine)
+				d.digests[d.n++] = digests->v[at];
+			*missed |= !mine;
+		}
+		GT_TRY(deletion_run(l, call, &d, &lock, out));
+	}
+	return NULL;
+}
+
+static struct gt_error *note_missed(struct gt_txn *t, void *arg)
+{
+	(void)arg;
+	return journal_dirty(t, true);
 }
 
 void blob_sweep(struct local *l, struct gt_call *call, const char *digest)
 {
-	gt_log_warn_take(sweep(l, call, digest), "delete the bytes of content %s", digest);
+	gt_auto(gt_strv) one = { 0 };
+	struct gt_collected out = { 0 };
+	struct gt_call last = GT_CALL_INIT;
+	bool missed = false;
+	struct gt_error *e;
+
+	gt_strv_add(&one, digest);
+	e = blobs_delete(l, call, &one, &out, &missed);
+	if (e || missed)
+		gt_log_warn_take(local_update(l, &last, note_missed, NULL), "note a search");
+	gt_log_warn_take(e, "delete the bytes of content %s", digest);
 }
 
 const struct gt_blobs_ops local_blobs = {

@@ -9,6 +9,7 @@
 #include "records.h"
 
 #include <gantry/api-blobs.h>
+#include <gantry/api-system.h>
 
 extern const struct record_kind blob_kind; /* struct gt_blob */
 
@@ -27,9 +28,13 @@ GT_MUST_USE struct gt_error *blob_shareable(struct local *l, struct gt_call *cal
 					    const char *digest, bool *out);
 
 /*
- * Deletes the bytes of a blob that nothing refers to any more. What goes wrong is logged: it is found
- * again by a cleanup. Not to be called with the shared lock held.
+ * Deletes the bytes of those blobs that no namespace has and no ingest expects. What is in the making
+ * just now is passed by, and '*missed' set. Adds to 'out' what was freed.
  */
+GT_MUST_USE struct gt_error *blobs_delete(struct local *l, struct gt_call *call,
+					  const struct gt_strv *digests, struct gt_collected *out,
+					  bool *missed);
+/* The same for one, after its record went: trouble is logged, and left to the next collection. */
 void blob_sweep(struct local *l, struct gt_call *call, const char *digest);
 
 /* Adds the content store's refs of a namespace's ingests to 'out'; drops the ingests of such. */

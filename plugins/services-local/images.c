@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "collection.h"
 #include "fields.h"
 #include "records.h"
 
@@ -199,14 +200,14 @@ static struct gt_error *remove_image(struct gt_services *s, struct gt_call *call
 	gt_auto(record) r = RECORD_INIT;
 	gt_auto(gt_arena) a = { 0 };
 	Containerd__Services__Images__V1__ImageDelete *event;
+	struct gt_collected went;
 
-	(void)sync; /* what it kept is the garbage collection's to take */
 	GT_TRY(record_name(&r, &image_kind, call, NULL, name));
 	GT_TRY(records_remove(local_of(s), call, &r));
 	event = gt_arena_message(&a, &containerd__services__images__v1__image_delete__descriptor);
 	event->name = (char *)name;
 	local_publish(local_of(s), call->ns, "/images/delete", &event->base);
-	return NULL;
+	return sync ? collect(local_of(s), call, 0, &went) : NULL;
 }
 
 const struct gt_images_ops local_images = {

@@ -107,7 +107,7 @@ static struct gt_error *uuid_get(struct local *l, struct gt_call *call, struct g
 	if (gt_error_class(e) != GT_NOT_FOUND)
 		return e;
 	gt_error_free(e);
-	GT_TRY(local_lock_alone(l, call, &alone));
+	GT_TRY(local_lock_alone(l, call, "lock", &alone));
 	e = uuid_read(path, out); /* somebody may have made it meanwhile */
 	if (gt_error_class(e) != GT_NOT_FOUND)
 		return e;

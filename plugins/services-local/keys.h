@@ -13,6 +13,7 @@
  *	h NS SNAPSHOTTER P C	child: numbers of parent and child, 8 bytes each, big endian
  *	l NS ID			lease
  *	r NS LEASE TYPE ID	what a lease lists
+ *	z WHAT			the garbage collection's own: see gc-journal.h
  */
 #ifndef SERVICES_LOCAL_KEYS_H
 #define SERVICES_LOCAL_KEYS_H
@@ -30,6 +31,7 @@
 #define KEY_CHILD 'h'
 #define KEY_LEASE 'l'
 #define KEY_RESOURCE 'r'
+#define KEY_COLLECTION 'z'
 
 /* A scan asks from one byte behind a key. */
 #define KEY_MAX (GT_METADATA_KEY_MAX - 1)

@@ -3,6 +3,7 @@
 
 #include "leases.h"
 
+#include "collection.h"
 #include "fields.h"
 
 #include <gantry/api-leases.h>
@@ -48,7 +49,7 @@ static const char *lease_field(const void *object, const struct gt_strv *path,
 	return NULL;
 }
 
-static const struct record_kind lease_kind = {
+const struct record_kind lease_kind = {
 	.key = KEY_LEASE,
 	.what = "lease",
 	.quoted = true,
@@ -103,10 +104,11 @@ static struct gt_error *remove_lease(struct gt_services *s, struct gt_call *call
 				     bool sync)
 {
 	gt_auto(record) r = RECORD_INIT;
+	struct gt_collected went;
 
-	(void)sync; /* what it kept is the garbage collection's to take */
 	GT_TRY(record_name(&r, &lease_kind, call, NULL, id));
-	return local_update(local_of(s), call, remove_all, &r);
+	GT_TRY(local_update(local_of(s), call, remove_all, &r));
+	return sync ? collect(local_of(s), call, 0, &went) : NULL;
 }
 
 struct visit {
@@ -182,6 +184,7 @@ static struct gt_error *resource_add(struct gt_txn *t, void *arg)
 	GT_TRY(lease_must_exist(t, &r->lease));
 	m->added_at = gt_wire_time(&a, &now);
 	gt_wire_pack(&m->base, &b);
+	GT_TRY(journal_note(t, key_slice(&r->key)));
 	return gt_txn_put(t, key_slice(&r->key), key_slice(&b));
 }
 
@@ -190,7 +193,8 @@ static struct gt_error *resource_drop(struct gt_txn *t, void *arg)
 	const struct resource *r = arg;
 
 	GT_TRY(lease_must_exist(t, &r->lease));
-	return gt_error_unless(gt_txn_remove(t, key_slice(&r->key)), GT_NOT_FOUND);
+	GT_TRY(gt_error_unless(gt_txn_remove(t, key_slice(&r->key)), GT_NOT_FOUND));
+	return journal_dirty(t, false);
 }
 
 static struct gt_error *resource_change(struct gt_services *s, struct gt_call *call,
@@ -225,6 +229,22 @@ struct gt_error *lease_note(struct gt_txn *t, const struct gt_call *call, const 
 		return NULL;
 	GT_TRY(resource_name(&r, call, call->lease, type, id));
 	return resource_add(t, &r);
+}
+
+struct gt_error *lease_has(struct gt_txn *t, const struct gt_call *call, const char *type,
+			   const char *id, bool *out)
+{
+	gt_auto(resource) r = { .lease = RECORD_INIT, .key = GT_BUF_INIT };
+	struct gt_slice value;
+	struct gt_error *e;
+
+	*out = true;
+	if (!call->lease || !*call->lease)
+		return NULL;
+	GT_TRY(resource_name(&r, call, call->lease, type, id));
+	e = gt_txn_get(t, key_slice(&r.key), &value);
+	*out = !e;
+	return gt_error_unless(e, GT_NOT_FOUND);
 }
 
 struct gt_error *lease_forget(struct gt_txn *t, const struct gt_call *call, const char *type,

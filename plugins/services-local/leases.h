@@ -11,5 +11,9 @@ GT_MUST_USE struct gt_error *lease_note(struct gt_txn *t, const struct gt_call *
 /* Takes it off again; fine if it is not listed. */
 GT_MUST_USE struct gt_error *lease_forget(struct gt_txn *t, const struct gt_call *call,
 					  const char *type, const char *id);
+/* Whether the call's lease lists it already; true where the call has none. */
+GT_MUST_USE struct gt_error *lease_has(struct gt_txn *t, const struct gt_call *call,
+				       const char *type, const char *id, bool *out);
+extern const struct record_kind lease_kind; /* struct gt_lease */
 
 #endif

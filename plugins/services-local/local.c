@@ -1,73 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "local.h"
+#include "scheduler.h"
 
 #include <gantry/event.h>
 #include <gantry/file.h>
 #include <gantry/log.h>
 #include <wire/values.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-
-/* Two bytes of the lock file: who wants it alone holds the gate meanwhile, so that no more come in. */
-enum { GATE, BODY };
-
-#define LOCK_POLL_MS 2
-
-static struct gt_error *lock_byte(struct gt_call *call, int fd, const char *path, int byte,
-				  short type)
-{
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
-
-	while (fcntl(fd, F_OFD_SETLK, &lock)) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EACCES)
-			return gt_error_errno(GT_UNKNOWN, errno, "lock %s", path);
-		GT_TRY(gt_error_wrap(gt_call_check(call), "wait for %s", path));
-		poll(NULL, 0, LOCK_POLL_MS);
-	}
-	return NULL;
-}
-
-/* The folder is made by who first needs it: most processes only read. */
-static struct gt_error *lock_open(struct local *l, const char *path, int *fd)
-{
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (*fd < 0 && errno == ENOENT) {
-		GT_TRY(gt_file_mkdirs(l->init->root, 0700));
-		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	}
-	if (*fd < 0)
-		return gt_error_errno(gt_file_class(errno), errno, "open %s", path);
-	return NULL;
-}
-
-static struct gt_error *lock(struct local *l, struct gt_call *call, short type, int *out)
-{
-	gt_autofree char *path = gt_strf("%s/lock", l->init->root);
-	gt_autofd int fd = -1;
-
-	GT_TRY(lock_open(l, path, &fd));
-	GT_TRY(lock_byte(call, fd, path, GATE, type));
-	GT_TRY(lock_byte(call, fd, path, BODY, type));
-	GT_TRY(lock_byte(call, fd, path, GATE, F_UNLCK));
-	*out = gt_steal_fd(&fd);
-	return NULL;
-}
-
-struct gt_error *local_lock_shared(struct local *l, struct gt_call *call, int *fd)
-{
-	return lock(l, call, F_RDLCK, fd);
-}
-
-struct gt_error *local_lock_alone(struct local *l, struct gt_call *call, int *fd)
-{
-	return lock(l, call, F_WRLCK, fd);
-}
+#include <string.h>
 
 struct timespec local_time(void)
 {
@@ -89,6 +30,13 @@ uint64_t local_sequence(struct local *l)
 	return next;
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
+}
+
 void local_publish(struct local *l, const char *ns, const char *topic, const ProtobufCMessage *m)
 {
 	gt_auto(gt_any) payload = { 0 };
@@ -100,5 +48,6 @@ void local_publish(struct local *l, const char *ns, const char *topic, const Pro
 	};
 
 	gt_wire_any_pack(m, &payload);
+	schedule_note(l, ends_with(topic, "/delete") || ends_with(topic, "/remove"));
 	gt_log_warn_take(gt_events_publish(l->init->events, &e), "event %s", topic);
 }

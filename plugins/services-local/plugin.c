@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "local.h"
+#include "scheduler.h"
 #include "stream.h"
 
 #include <gantry/buf.h>
 
 static struct gt_error *local_open(const struct gt_init *init, struct gt_services **out)
 {
-	struct local *l = gt_xcalloc(1, sizeof(*l));
+	struct local *l;
 
+	GT_TRY(schedule_check(init->config));
+	l = gt_xcalloc(1, sizeof(*l));
 	l->init = init;
 	l->config = init->config;
 	l->stream = stream_new(l);
@@ -21,6 +23,7 @@ static void local_close(struct gt_services *s)
 {
 	if (!s)
 		return;
+	schedule_end(local_of(s));
 	stream_free(local_of(s)->stream);
 	free(s);
 }
@@ -40,6 +43,19 @@ static const struct gt_option local_options[] = {
 		    "begun."),
 	GT_OPT_INT(struct local_config, log_files, "3", 1, 1000,
 		   "How many such files are kept of a container; the oldest goes first."),
+	GT_OPT_STRING(struct local_config, pause_threshold, "0.02",
+		      "In a daemon: the part of the time that garbage collections may take on "
+		      "average, from 0 to 0.5."),
+	GT_OPT_INT(struct local_config, deletion_threshold, "0", 0, INT32_MAX,
+		   "In a daemon: after so many deletions a collection is due at once; 0: when its "
+		   "time comes."),
+	GT_OPT_INT(struct local_config, mutation_threshold, "100", 0, INT32_MAX,
+		   "In a daemon: after so many changes of any kind there is a collection when its "
+		   "time comes, even if nothing was deleted; 0: never for that."),
+	GT_OPT_DURATION(struct local_config, schedule_delay, "0s",
+			"In a daemon: how long a collection that is due at once waits for more."),
+	GT_OPT_DURATION(struct local_config, startup_delay, "100ms",
+			"In a daemon: when the first collection is, after the start."),
 	{ 0 }
 };
 

@@ -3,6 +3,7 @@
 
 #include "records.h"
 
+#include "gc-journal.h"
 #include "leases.h"
 #include "namespaces.h"
 
@@ -47,7 +48,7 @@ struct gt_error *record_error(const struct record *r, enum gt_class cls)
 	return gt_error_new(cls, "%s %s", r->kind->what, name.s);
 }
 
-static struct gt_error *decode(const struct record_kind *kind, struct gt_slice value, void *object)
+struct gt_error *record_decode(const struct record_kind *kind, struct gt_slice value, void *object)
 {
 	gt_autowire ProtobufCMessage *m = NULL;
 
@@ -70,7 +71,7 @@ struct gt_error *record_get(struct gt_txn *t, const struct record *r, void *obje
 		return record_error(r, GT_NOT_FOUND);
 	}
 	GT_TRY(e);
-	return decode(r->kind, value, object);
+	return record_decode(r->kind, value, object);
 }
 
 struct gt_error *record_exists(struct gt_txn *t, const struct record *r, bool *out)
@@ -88,6 +89,7 @@ struct gt_error *record_put(struct gt_txn *t, const struct record *r, const void
 	gt_auto(gt_buf) b = GT_BUF_INIT;
 
 	gt_wire_pack(r->kind->encode(&a, object), &b);
+	GT_TRY(journal_note(t, key_slice(&r->key)));
 	return gt_txn_put(t, key_slice(&r->key), key_slice(&b));
 }
 
@@ -106,6 +108,8 @@ struct gt_error *record_remove(struct gt_txn *t, const struct record *r)
 {
 	struct gt_error *e = gt_txn_remove(t, key_slice(&r->key));
 
+	if (!e)
+		return journal_dirty(t, false);
 	if (gt_error_class(e) != GT_NOT_FOUND)
 		return e;
 	gt_error_free(e);
@@ -201,7 +205,8 @@ static struct gt_error *change_one(struct gt_txn *t, void *arg)
 	o->r->kind->done(o->object); /* of an earlier run */
 	GT_TRY(record_get(t, o->r, o->object));
 	GT_TRY(o->change(o->object, o->arg));
-	return record_put(t, o->r, o->object);
+	GT_TRY(record_put(t, o->r, o->object));
+	return journal_dirty(t, false); /* it may refer to less than before */
 }
 
 struct gt_error *records_change(struct local *l, struct gt_call *call, const struct record *r,
@@ -267,7 +272,7 @@ static struct gt_error *batch_fill(struct gt_txn *t, void *arg)
 		gt_buf_setlen(&b->from, 0);
 		gt_buf_add(&b->from, key.data, key.len);
 		gt_buf_addc(&b->from, '\0');
-		GT_TRY(decode(b->kind, value, object));
+		GT_TRY(record_decode(b->kind, value, object));
 		if (!b->filter || gt_filter_matches(b->filter, b->kind->field, object)) {
 			b->n++;
 		} else {

@@ -47,6 +47,10 @@ void record_done(struct record *r);
 /* "image "NAME"" */
 GT_MUST_USE struct gt_error *record_error(const struct record *r, enum gt_class cls);
 
+/* DATA_LOSS for a value that is no such record. '*object' is empty before, and the caller's to clear. */
+GT_MUST_USE struct gt_error *record_decode(const struct record_kind *kind, struct gt_slice value,
+					   void *object);
+
 /* Within a transaction. '*object' is empty before, and the caller's to clear. */
 GT_MUST_USE struct gt_error *record_get(struct gt_txn *t, const struct record *r, void *object);
 GT_MUST_USE struct gt_error *record_exists(struct gt_txn *t, const struct record *r, bool *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings a snapshotter and the records together again, where processes died between the two. Nobody
- * else makes snapshots meanwhile.
+ * Brings a snapshotter and the records together again, where processes died between the two. Others
+ * make, commit and remove snapshots meanwhile: what looks wrong is locked, which nobody does for long
+ * who is at work on it, and looked at once more.
  */
 #include <config.h>
 
@@ -186,6 +187,39 @@ static struct gt_error *match(void *arg, const void *object)
 	return NULL;
 }
 
+/* Whether the record still says the same, and the snapshotter still has no such snapshot. */
+static struct gt_error *is_lost(const struct place *p, const struct snapshot *s, bool *out)
+{
+	gt_auto(record) r = RECORD_INIT;
+	gt_auto(snapshot) now = { 0 };
+	gt_auto(gt_snapshot_info) there = { 0 };
+	struct gt_error *e;
+
+	*out = false;
+	GT_TRY(place_record(p, s->info.key, &r));
+	e = records_get(p->l, p->call, &r, &now);
+	if (e)
+		return gt_error_unless(e, GT_NOT_FOUND);
+	if (strcmp(now.backend, s->backend))
+		return NULL;
+	e = gt_snapshotter_stat(p->sn, p->call, s->backend, &there);
+	*out = gt_error_class(e) == GT_NOT_FOUND;
+	return gt_error_unless(e, GT_NOT_FOUND);
+}
+
+static struct gt_error *mend_locked(const struct place *p, const struct snapshot *s,
+				    struct backends *b)
+{
+	gt_auto(name_lock) lock = NAME_LOCK_INIT;
+	bool mine, lost;
+
+	GT_TRY(snapshot_lock_try(p->l, s->backend, &lock, &mine));
+	if (!mine)
+		return NULL;
+	GT_TRY(is_lost(p, s, &lost));
+	return lost ? mend(p, s, b) : NULL;
+}
+
 /* Compares the records of one namespace with the snapshotter's snapshots, and mends them. */
 static struct gt_error *match_namespace(const struct place *p, const char *ns, struct backends *b)
 {
@@ -201,33 +235,112 @@ static struct gt_error *match_namespace(const struct place *p, const char *ns, s
 	e = records_list(p->l, &call, &snapshot_kind, &prefix, NULL, match, &m);
 	for (size_t i = 0; i < m.n; i++) {
 		if (!e)
-			e = mend(&m.p, &m.lost[i], b);
+			e = mend_locked(&m.p, &m.lost[i], b);
 		snapshot_done(&m.lost[i]);
 	}
 	free(m.lost);
 	return e;
 }
 
+struct knowing {
+	const char *backend;
+	const char *snapshotter;
+	bool known;
+};
+
+/*
+ * Whether a record says that it is the snapshot 'backend': by the third part, or, for one that is about
+ * to be committed or was, by the number.
+ */
+static struct gt_error *knows(struct gt_txn *t, void *arg)
+{
+	struct knowing *k = arg;
+	struct gt_call call = GT_CALL_INIT;
+	struct place p = { .call = &call, .name = k->snapshotter };
+	gt_autofree char *ns = gt_xstrndup(k->backend, strcspn(k->backend, "/"));
+	const char *key = strchr(k->backend, '/');
+	gt_auto(record) r = RECORD_INIT;
+	gt_auto(snapshot) s = { 0 };
+	struct gt_error *e;
+
+	k->known = false;
+	key = key ? strchr(key + 1, '/') : NULL;
+	call.ns = ns;
+	if (!key || !key[1])
+		return NULL;
+	e = place_record(&p, key + 1, &r);
+	if (!e)
+		e = record_get(t, &r, &s);
+	if (e) /* also for a name that no record of ours can have */
+		return gt_error_unless(gt_error_unless(e, GT_NOT_FOUND), GT_INVALID_ARGUMENT);
+	k->known = !strcmp(s.backend, k->backend);
+	return NULL;
+}
+
+/* Adds what a snapshot takes, if that can be had. */
+static void measure_one(struct gt_snapshotter *sn, struct gt_call *call, const char *backend,
+			struct gt_collected *out)
+{
+	struct gt_usage u = { 0 };
+	gt_autoptr(gt_error) e = gt_snapshotter_usage(sn, call, backend, &u);
+
+	if (!e)
+		out->freed += u.size;
+}
+
+/* Deletes one that no record knows. '*gone' says whether it is; NULL if something keeps it for now. */
+static struct gt_error *delete_unknown(struct local *l, struct gt_call *call,
+				       struct gt_snapshotter *sn, const char *backend,
+				       struct gt_collected *out, bool measure, bool *gone)
+{
+	struct knowing k = { .backend = backend, .snapshotter = sn->init->id };
+	gt_auto(name_lock) lock = NAME_LOCK_INIT;
+	struct gt_error *e;
+	bool mine;
+
+	*gone = false;
+	GT_TRY(snapshot_lock_try(l, backend, &lock, &mine));
+	if (!mine)
+		return NULL;
+	GT_TRY(local_view(l, call, knows, &k));
+	if (k.known)
+		return NULL;
+	if (measure)
+		measure_one(sn, call, backend, out);
+	e = gt_snapshotter_remove(sn, call, backend);
+	*gone = !e || gt_error_class(e) == GT_NOT_FOUND;
+	/* FAILED_PRECONDITION: it has a child, which may be in the making. */
+	return gt_error_unless(gt_error_unless(e, GT_NOT_FOUND), GT_FAILED_PRECONDITION);
+}
+
+struct gt_error *snapshots_delete(struct local *l, struct gt_call *call, struct gt_snapshotter *sn,
+				  const struct gt_strv *backends, bool measure,
+				  struct gt_collected *out, bool *missed)
+{
+	for (size_t i = 0; i < backends->n; i++) {
+		bool gone;
+
+		GT_TRY(delete_unknown(l, call, sn, backends->v[i], out, measure, &gone));
+		*missed |= !gone;
+	}
+	return NULL;
+}
+
 /* Deletes what no record knows, children first. */
-static struct gt_error *remove_unknown(const struct place *p, struct backends *b)
+static struct gt_error *remove_unknown(const struct place *p, struct backends *b,
+				       struct gt_collected *out)
 {
 	bool again = true;
 
 	while (again) {
 		again = false;
 		for (size_t i = 0; i < b->n; i++) {
-			struct gt_error *e;
-
 			if (b->known[i])
 				continue;
-			e = gt_snapshotter_remove(p->sn, p->call, b->v[i].key);
-			if (gt_error_class(e) == GT_FAILED_PRECONDITION) {
-				gt_error_free(e); /* has children */
-				continue;
-			}
-			GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
-			b->known[i] = true;
-			again = true;
+			GT_TRY(delete_unknown(p->l, p->call, p->sn, b->v[i].key, out, true,
+					      &b->known[i]));
+			out->orphans += b->known[i];
+			again |= b->known[i];
 		}
 	}
 	return NULL;
@@ -238,20 +351,35 @@ static struct gt_error *all_names(struct gt_txn *t, void *arg)
 	return namespace_names(t, false, arg);
 }
 
+static struct gt_error *search(struct place *p, struct gt_collected *out)
+{
+	gt_auto(backends) b = { 0 };
+	gt_auto(gt_strv) names = { 0 };
+
+	GT_TRY(backends_read(p, &b));
+	GT_TRY(local_view(p->l, p->call, all_names, &names));
+	for (size_t i = 0; i < names.n; i++)
+		GT_TRY(match_namespace(p, names.v[i], &b));
+	GT_TRY(remove_unknown(p, &b, out));
+	return gt_snapshotter_cleanup(p->sn, p->call);
+}
+
+struct gt_error *snapshots_search(struct local *l, struct gt_call *call, const char *snapshotter,
+				  struct gt_collected *out)
+{
+	struct place p = { .l = l, .call = call };
+
+	GT_TRY(gt_need_snapshotter(l->init, snapshotter, &p.sn));
+	p.name = p.sn->init->id;
+	return search(&p, out);
+}
+
 struct gt_error *snapshots_cleanup(struct gt_services *s, struct gt_call *call,
 				   const char *snapshotter)
 {
+	struct gt_collected out = { 0 };
 	struct place p;
-	gt_auto(backends) b = { 0 };
-	gt_auto(gt_strv) names = { 0 };
-	gt_autofd int alone = -1;
 
 	GT_TRY(place_find(s, call, snapshotter, &p));
-	GT_TRY(local_lock_alone(p.l, call, &alone));
-	GT_TRY(backends_read(&p, &b));
-	GT_TRY(local_view(p.l, call, all_names, &names));
-	for (size_t i = 0; i < names.n; i++)
-		GT_TRY(match_namespace(&p, names.v[i], &b));
-	GT_TRY(remove_unknown(&p, &b));
-	return gt_snapshotter_cleanup(p.sn, call);
+	return search(&p, &out);
 }

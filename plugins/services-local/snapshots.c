@@ -125,6 +125,31 @@ static struct gt_error *child_remove(struct gt_txn *t, const struct place *p,
 	return gt_error_unless(gt_txn_remove(t, key_slice(&k)), GT_NOT_FOUND);
 }
 
+/* Both names of a snapshot, the active one and the committed one, begin with "NS/SEQ". */
+static char *lock_name(const char *backend)
+{
+	const char *slash = strchr(backend, '/');
+
+	slash = slash ? strchr(slash + 1, '/') : NULL;
+	return slash ? gt_xstrndup(backend, (size_t)(slash - backend)) : gt_xstrdup(backend);
+}
+
+struct gt_error *snapshot_lock_share(struct local *l, struct gt_call *call, const char *backend,
+				     struct name_lock *lock)
+{
+	gt_autofree char *name = lock_name(backend);
+
+	return name_lock_share(l, call, 's', name, lock);
+}
+
+struct gt_error *snapshot_lock_try(struct local *l, const char *backend, struct name_lock *lock,
+				   bool *got)
+{
+	gt_autofree char *name = lock_name(backend);
+
+	return name_lock_try(l, 's', name, lock, got);
+}
+
 struct creation {
 	const struct place *p;
 	const struct record *r;
@@ -133,6 +158,7 @@ struct creation {
 	bool target_exists;
 	char *backend_parent;
 	char *lease_type;
+	struct name_lock lock; /* of the snapshot in the making */
 };
 
 static void creation_done(struct creation *c)
@@ -140,6 +166,7 @@ static void creation_done(struct creation *c)
 	snapshot_done(&c->object);
 	free(c->backend_parent);
 	free(c->lease_type);
+	name_lock_done(&c->lock);
 }
 
 /* What the snapshotter must be asked for; finds what is wrong before it is. */
@@ -149,6 +176,7 @@ static struct gt_error *creation_look(struct gt_txn *t, void *arg)
 	gt_auto(snapshot) parent = { 0 };
 	bool there;
 
+	c->target_exists = false;
 	if (c->target) {
 		gt_auto(record) r = RECORD_INIT;
 
@@ -182,11 +210,15 @@ static struct gt_error *creation_record(struct gt_txn *t, void *arg)
 	return lease_note(t, c->p->call, c->lease_type, s->info.key);
 }
 
+/* A collection may have taken the target since it was seen. */
 static struct gt_error *target_lease(struct gt_txn *t, void *arg)
 {
-	const struct creation *c = arg;
+	struct creation *c = arg;
+	gt_auto(record) r = RECORD_INIT;
 
-	return lease_note(t, c->p->call, c->lease_type, c->target);
+	GT_TRY(place_record(c->p, c->target, &r));
+	GT_TRY(record_exists(t, &r, &c->target_exists));
+	return c->target_exists ? lease_note(t, c->p->call, c->lease_type, c->target) : NULL;
 }
 
 /* That is the answer of prepare where the target is there: it need not be made. */
@@ -216,6 +248,7 @@ static struct gt_error *adoption_find(void *arg, const struct gt_snapshot_info *
 static struct gt_error *adopt(struct creation *c)
 {
 	gt_auto(record) r = RECORD_INIT;
+	gt_auto(gt_snapshot_info) there = { 0 };
 	struct adoption a = { .c = c };
 	struct snapshot *s = &c->object;
 	const struct record *asked = c->r;
@@ -229,6 +262,8 @@ static struct gt_error *adopt(struct creation *c)
 	}
 	free(s->backend);
 	s->backend = a.backend;
+	GT_TRY(snapshot_lock_share(c->p->l, c->p->call, s->backend, &c->lock));
+	GT_TRY(gt_snapshotter_stat(c->p->sn, c->p->call, s->backend, &there));
 	s->info.kind = GT_SNAPSHOT_COMMITTED;
 	string_replace(&s->info.key, c->target);
 	GT_TRY(place_record(c->p, c->target, &r));
@@ -252,6 +287,8 @@ static struct gt_error *creation_backend(struct creation *c, struct gt_mounts *m
 		free(gt_steal(&s->backend));
 		s->seq = local_sequence(p->l);
 		GT_TRY(backend_name(p, s->seq, s->info.key, &s->backend));
+		name_lock_done(&c->lock);
+		GT_TRY(snapshot_lock_share(p->l, p->call, s->backend, &c->lock));
 		if (s->info.kind == GT_SNAPSHOT_VIEW)
 			e = gt_snapshotter_view(p->sn, p->call, s->backend, c->backend_parent,
 						&labels, mounts);
@@ -277,14 +314,15 @@ static struct gt_error *creation_run(struct creation *c, struct gt_mounts *out)
 {
 	const struct place *p = c->p;
 	gt_auto(gt_mounts) mounts = { 0 };
-	gt_autofd int shared = -1;
 	struct gt_error *e;
 
-	GT_TRY(local_lock_shared(p->l, p->call, &shared));
-	GT_TRY(local_view(p->l, p->call, creation_look, c));
-	if (c->target_exists) {
+	for (;;) {
+		GT_TRY(local_view(p->l, p->call, creation_look, c));
+		if (!c->target_exists)
+			break;
 		GT_TRY(local_update(p->l, p->call, target_lease, c));
-		return target_found(c);
+		if (c->target_exists)
+			return target_found(c);
 	}
 	e = creation_backend(c, &mounts);
 	if (c->target && gt_error_class(e) == GT_ALREADY_EXISTS) {
@@ -311,7 +349,7 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 {
 	struct place p;
 	gt_auto(record) r = RECORD_INIT;
-	gt_auto(creation) c = { .p = &p, .r = &r };
+	gt_auto(creation) c = { .p = &p, .r = &r, .lock = NAME_LOCK_INIT };
 	gt_auto(gt_arena) a = { 0 };
 	Containerd__Events__SnapshotPrepare *event;
 
@@ -446,14 +484,15 @@ static struct gt_error *commit_backend(const struct commit_look *c, const char *
 static struct gt_error *commit_run(struct commit_look *c, const struct gt_commit_options *o)
 {
 	const struct place *p = c->p;
-	gt_autofd int shared = -1;
+	gt_auto(name_lock) lock = NAME_LOCK_INIT;
 	gt_auto(snapshot) object = { 0 };
 	struct snapshot_commit record = {
 		.p = p, .active = c->active, .made = c->made, .was = &c->was, .object = &object,
 	};
+	struct gt_error *e;
 
-	GT_TRY(local_lock_shared(p->l, p->call, &shared));
 	GT_TRY(local_view(p->l, p->call, commit_look, c));
+	GT_TRY(snapshot_lock_share(p->l, p->call, c->was.backend, &lock));
 	record.parent = c->parent ? c->parent : c->was.info.parent;
 	object.seq = c->was.seq;
 	object.info.kind = GT_SNAPSHOT_COMMITTED;
@@ -463,13 +502,15 @@ static struct gt_error *commit_run(struct commit_look *c, const struct gt_commit
 	labels_store(&object.info.labels, o ? o->labels : NULL);
 	GT_TRY(backend_name(p, object.seq, object.info.key, &object.backend));
 	GT_TRY(commit_backend(c, object.backend, o));
-	GT_TRY(local_update(p->l, p->call, snapshot_commit_record, &record));
-	if (!record.existed)
-		return NULL;
-	/* Somebody else committed to that name meanwhile: this one is not needed. */
-	gt_log_warn_take(gt_snapshotter_remove(p->sn, p->call, object.backend),
-			 "take back snapshot %s", object.backend);
-	return record_error(c->made, GT_ALREADY_EXISTS);
+	e = local_update(p->l, p->call, snapshot_commit_record, &record);
+	if (!e && record.existed)
+		e = record_error(c->made, GT_ALREADY_EXISTS);
+	/* Somebody else committed to that name or removed it meanwhile: this one is not needed. */
+	if (gt_error_class(e) == GT_ALREADY_EXISTS || gt_error_class(e) == GT_NOT_FOUND ||
+	    gt_error_class(e) == GT_ABORTED)
+		gt_log_warn_take(gt_snapshotter_remove(p->sn, p->call, object.backend),
+				 "take back snapshot %s", object.backend);
+	return e;
 }
 
 static struct gt_error *commit(struct gt_services *s, struct gt_call *call,
@@ -512,6 +553,8 @@ struct gt_error *snapshot_remove_record(struct gt_txn *t, void *arg)
 		return gt_error_new(GT_FAILED_PRECONDITION, "snapshot %s has children",
 				    r->r->name);
 	GT_TRY(child_remove(t, r->p, &r->object));
+	if (r->collected)
+		return gt_txn_remove(t, key_slice(&r->r->key));
 	GT_TRY(record_remove(t, r->r));
 	return lease_forget(t, r->p->call, type, r->r->name);
 }

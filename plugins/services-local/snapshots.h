@@ -13,6 +13,7 @@
 #include "records.h"
 
 #include <gantry/api-snapshots.h>
+#include <gantry/api-system.h>
 
 struct snapshot {
 	struct gt_snapshot_info info;
@@ -37,6 +38,16 @@ GT_MUST_USE struct gt_error *place_record(const struct place *p, const char *key
 /* Those labels that a snapshotter gets to see. */
 void labels_for_backend(struct gt_labels *dst, const struct gt_labels *src);
 
+/*
+ * The lock of a snapshot, by the snapshotter's name for it: shared while it is made or committed, from
+ * before the snapshotter is asked until the record is stored; alone for who ends or undoes what a
+ * process that died left of the two.
+ */
+GT_MUST_USE struct gt_error *snapshot_lock_share(struct local *l, struct gt_call *call,
+						 const char *backend, struct name_lock *lock);
+GT_MUST_USE struct gt_error *snapshot_lock_try(struct local *l, const char *backend,
+					       struct name_lock *lock, bool *got);
+
 /* Makes 'made' the record of what 'active' was; 'object' is the new one, 'was' the old one. */
 struct snapshot_commit {
 	const struct place *p;
@@ -53,9 +64,22 @@ GT_MUST_USE struct gt_error *snapshot_commit_record(struct gt_txn *t, void *comm
 struct snapshot_removal {
 	const struct place *p;
 	const struct record *r;
+	bool collected; /* by the collection, which need not be told that something was deleted */
 	struct snapshot object; /* out: what it was */
 };
 GT_MUST_USE struct gt_error *snapshot_remove_record(struct gt_txn *t, void *removal);
+
+/*
+ * Deletes snapshots from their snapshotter that had a record each, in this order; one that has one again,
+ * or is being committed, is passed by, and '*missed' set. 'measure': adds what they took to 'out'.
+ */
+GT_MUST_USE struct gt_error *snapshots_delete(struct local *l, struct gt_call *call,
+					      struct gt_snapshotter *sn,
+					      const struct gt_strv *backends, bool measure,
+					      struct gt_collected *out, bool *missed);
+/* As the op cleanup; counts into 'out' what had no record. */
+GT_MUST_USE struct gt_error *snapshots_search(struct local *l, struct gt_call *call,
+					      const char *snapshotter, struct gt_collected *out);
 
 /* Ops that look at snapshots or change what is known of them. */
 GT_MUST_USE struct gt_error *snapshots_stat(struct gt_services *s, struct gt_call *call,

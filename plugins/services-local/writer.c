@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define KEPT_SECONDS (24 * 60 * 60) /* how long an ingest without lease is kept */
+#define RENEW_SECONDS 60 /* one that is opened again before is not noted anew */
 #define COPY_BLOCK (256 * 1024)
 
 struct blob_writer {
@@ -163,35 +164,29 @@ static struct gt_error *writer_digest(struct gt_writer *base, char **out)
 	return NULL;
 }
 
-/* The bytes are a blob of the content store after this; '*digest' is its. */
-static struct gt_error *commit_bytes(struct blob_writer *w, int64_t size, const char *expected,
-				     char **digest)
+/* What the blob will be called. */
+static struct gt_error *commit_digest(struct blob_writer *w, const char *expected, char **digest)
 {
-	gt_autofree char *made = NULL;
-	struct gt_error *e;
+	if (w->inner && !expected)
+		return gt_writer_digest(w->inner, digest);
+	if (!w->inner && expected && strcmp(expected, w->ingest.expected))
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "unexpected commit digest %s, expected %s", w->ingest.expected,
+				    expected);
+	*digest = gt_xstrdup(w->inner ? expected : w->ingest.expected);
+	return NULL;
+}
 
-	if (!w->inner) {
-		if (size > 0 && size != w->ingest.total)
-			return gt_error_new(GT_FAILED_PRECONDITION,
-					    "unexpected commit size %" PRId64 ", expected %" PRId64,
-					    w->ingest.total, size);
-		if (expected && strcmp(expected, w->ingest.expected))
-			return gt_error_new(GT_FAILED_PRECONDITION,
-					    "unexpected commit digest %s, expected %s",
-					    w->ingest.expected, expected);
-		*digest = gt_xstrdup(w->ingest.expected);
-		return NULL;
-	}
-	/* Asked before, since who finds the blob there already says no digest. */
-	if (expected)
-		made = gt_xstrdup(expected);
-	else
-		GT_TRY(gt_writer_digest(w->inner, &made));
-	e = gt_writer_commit(w->inner, size, made, NULL);
-	if (e && gt_error_class(e) != GT_ALREADY_EXISTS)
-		return e;
-	gt_error_free(e);
-	*digest = gt_steal(&made);
+/* The bytes are the blob 'digest' of the content store after this. */
+static struct gt_error *commit_bytes(struct blob_writer *w, int64_t size, const char *digest)
+{
+	if (w->inner)
+		return gt_error_unless(gt_writer_commit(w->inner, size, digest, NULL),
+				       GT_ALREADY_EXISTS);
+	if (size > 0 && size != w->ingest.total)
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "unexpected commit size %" PRId64 ", expected %" PRId64,
+				    w->ingest.total, size);
 	return NULL;
 }
 
@@ -222,11 +217,12 @@ static struct gt_error *commit_locked(struct blob_writer *w, struct gt_call *cal
 	gt_auto(record) ingest = RECORD_INIT;
 	gt_auto(gt_blob_info) info = { 0 };
 	gt_autofree char *digest = NULL;
-	gt_autofd int shared = -1;
+	gt_auto(name_lock) lock = NAME_LOCK_INIT;
 	struct commit c = { .w = w, .blob = &blob, .ingest = &ingest, .object = b };
 
-	GT_TRY(local_lock_shared(w->l, call, &shared));
-	GT_TRY(commit_bytes(w, size, expected, &digest));
+	GT_TRY(commit_digest(w, expected, &digest));
+	GT_TRY(name_lock_share(w->l, call, 'c', digest, &lock));
+	GT_TRY(commit_bytes(w, size, digest));
 	w->done = true;
 	GT_TRY(gt_content_info(w->content, call, digest, &info));
 	b->info.digest = gt_xstrdup(digest);
@@ -302,16 +298,30 @@ struct opening {
 	struct blob_writer *w;
 	struct ingest found;
 	bool has_blob;
+	bool is_leased; /* the call's lease has it, or there is none */
+	bool was_taken; /* by a collection, before the lease had it */
 };
 
 static struct gt_error *opening_look(struct gt_txn *t, void *arg)
 {
 	struct opening *o = arg;
 
-	o->has_blob = false;
+	o->has_blob = o->was_taken = false;
 	if (o->blob)
 		GT_TRY(record_exists(t, o->blob, &o->has_blob));
+	if (o->has_blob)
+		return lease_has(t, &o->w->call, "content", o->blob->name, &o->is_leased);
 	return gt_error_unless(record_get(t, o->ingest, &o->found), GT_NOT_FOUND);
+}
+
+/* A blob that is there becomes the lease's. */
+static struct gt_error *opening_keep(struct gt_txn *t, void *arg)
+{
+	struct opening *o = arg;
+
+	GT_TRY(record_exists(t, o->blob, &o->has_blob));
+	o->was_taken = !o->has_blob;
+	return o->has_blob ? lease_note(t, &o->w->call, "content", o->blob->name) : NULL;
 }
 
 static struct gt_error *opening_note(struct gt_txn *t, void *arg)
@@ -338,10 +348,7 @@ static void opening_merge(struct opening *o, const char *ref, const struct gt_de
 					gt_strf("%s/1/%s", o->w->call.ns, ref);
 	i->expected = gt_xstrdup(expected ? expected : "");
 	i->total = desc && desc->size > 0 ? desc->size : o->found.total;
-	if (o->found.ref)
-		i->expire_at = o->found.expire_at;
-	else
-		i->expire_at.tv_sec = local_time().tv_sec + KEPT_SECONDS;
+	i->expire_at.tv_sec = local_time().tv_sec + KEPT_SECONDS;
 	if (o->w->call.lease)
 		i->expire_at = (struct timespec){ 0 };
 }
@@ -351,7 +358,8 @@ static bool opening_is_new(const struct opening *o)
 	const struct ingest *a = &o->found, *b = &o->w->ingest;
 
 	return !a->ref || o->w->call.lease || a->total != b->total ||
-	       strcmp(a->expected, b->expected);
+	       strcmp(a->expected, b->expected) ||
+	       a->expire_at.tv_sec < b->expire_at.tv_sec - RENEW_SECONDS;
 }
 
 /* Opens the content store's ingest, or finds that the bytes are here. */
@@ -383,13 +391,19 @@ static struct gt_error *opening_run(struct opening *o, const char *ref,
 				    const struct gt_descriptor *desc)
 {
 	struct blob_writer *w = o->w;
-	gt_autofd int shared = -1;
+	gt_auto(name_lock) lock = NAME_LOCK_INIT;
 
-	GT_TRY(local_lock_shared(w->l, &w->call, &shared));
-	GT_TRY(local_view(w->l, &w->call, opening_look, o));
+	do {
+		GT_TRY(local_view(w->l, &w->call, opening_look, o));
+		if (o->has_blob && !o->is_leased)
+			GT_TRY(local_update(w->l, &w->call, opening_keep, o));
+	} while (o->was_taken);
 	if (o->has_blob)
 		return record_error(o->blob, GT_ALREADY_EXISTS);
 	opening_merge(o, ref, desc);
+	GT_TRY(name_lock_share(w->l, &w->call, 'g', w->ingest.backend, &lock));
+	if (o->blob)
+		GT_TRY(name_lock_share(w->l, &w->call, 'c', o->blob->name, &lock));
 	GT_TRY(opening_bytes(o));
 	if (opening_is_new(o))
 		return local_update(w->l, &w->call, opening_note, o);
