@@ -4,6 +4,7 @@
 #include <client/container.h>
 
 #include <gantry/api-images.h>
+#include <gantry/api-leases.h>
 #include <gantry/api-snapshots.h>
 #include <gantry/api-tasks.h>
 #include <gantry/log.h>
@@ -16,6 +17,7 @@
 #include <client/rootfs.h>
 #include <client/runtime-options.h>
 #include <client/unpack.h>
+#include <proc/identity.h>
 #include <string.h>
 
 #define LABEL_MAX 4096
@@ -42,14 +44,15 @@ static struct gt_error *prepare_on(struct gt_services *s, struct gt_call *call,
 {
 	gt_auto(gt_lease_scope) lease = { 0 };
 	gt_auto(gt_labels) labels = { 0 };
-	gt_autofree char *moved = NULL;
+	gt_autofree char *moved = NULL, *maker = gt_process_identity();
 	bool wanted;
 
 	GT_TRY(gt_idmaps_check(o, &wanted));
-	if (!wanted)
-		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent,
-					    &o->snapshot_labels, mounts);
 	gt_labels_copy(&labels, &o->snapshot_labels);
+	if (maker) /* until the container refers to it: cheaper than a lease */
+		gt_labels_set(&labels, GT_LABEL_MAKER, maker);
+	if (!wanted)
+		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &labels, mounts);
 	if (o->remap_labels) {
 		gt_idmaps_labels(o, &labels);
 		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &labels, mounts);
@@ -237,10 +240,28 @@ static struct gt_error *not_stopped(const struct gt_task_state *t)
 			    word, t->exit_status);
 }
 
+/* Nothing refers to a snapshot that is kept, so that a collection would take it. */
+static struct gt_error *root_snapshot(struct gt_services *s, struct gt_call *call,
+				      const struct gt_container *c)
+{
+	gt_autofree char *now = gt_rfc3339_in(0);
+	gt_auto(gt_labels) labels = { 0 };
+	gt_auto(gt_strv) mask = { 0 };
+	gt_auto(gt_snapshot_info) changed = { 0 };
+
+	gt_labels_set(&labels, "containerd.io/gc.root", now);
+	gt_strv_add(&mask, "labels.containerd.io/gc.root");
+	return gt_error_unless(gt_snapshots_update(s, call, c->snapshotter, c->snapshot_key,
+						   &labels, &mask, &changed),
+			       GT_NOT_FOUND);
+}
+
 struct gt_error *gt_container_remove_parts(struct gt_services *s, struct gt_call *call,
 					   const struct gt_container *c, bool keep_snapshot)
 {
 	/* The snapshot first: should we die in between, the record says what to delete again. */
+	if (keep_snapshot && *c->snapshot_key)
+		GT_TRY(root_snapshot(s, call, c));
 	if (!keep_snapshot && *c->snapshot_key)
 		GT_TRY(gt_error_unless(gt_snapshots_remove(s, call, c->snapshotter,
 							   c->snapshot_key),

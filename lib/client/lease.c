@@ -5,6 +5,7 @@
 
 #include <gantry/buf.h>
 #include <gantry/log.h>
+#include <proc/identity.h>
 
 #include <string.h>
 #include <sys/random.h>
@@ -44,11 +45,14 @@ struct gt_error *gt_lease_scope_open(struct gt_services *s, const struct gt_call
 	gt_auto(gt_lease) lease = { 0 };
 	gt_autofree char *expire = gt_rfc3339_in(DAY);
 	gt_autofree char *name = gt_unique_name();
+	gt_autofree char *maker = gt_process_identity();
 
 	*out = (struct gt_lease_scope){ .s = s, .call = *call };
 	if (call->lease)
 		return NULL;
 	gt_labels_set(&labels, "containerd.io/gc.expire", expire);
+	if (maker)
+		gt_labels_set(&labels, GT_LABEL_MAKER, maker);
 	GT_TRY(gt_error_wrap(gt_leases_create(s, &out->call, name, &labels, &lease),
 			     "make lease"));
 	out->id = gt_steal(&lease.id);

@@ -8,10 +8,13 @@
 #include "interrupt.h"
 
 #include <gantry/api-introspection.h>
+#include <gantry/api-system.h>
 #include <gantry/buf.h>
+#include <gantry/log.h>
 
 #include <string.h>
 
+#define COLLECT_NS INT64_C(2000000000)
 #define COMPLETION "--generate-bash-completion"
 
 const struct ctr_flag ctr_help_flag[] = {
@@ -289,10 +292,29 @@ static int run_group(struct ctr *c, const struct ctr_command *group, const struc
 	return run_level(c, next, level, longer, complete, argc - at - 1, argv + at + 1);
 }
 
+/*
+ * With no daemon nobody else collects garbage. For a short while, and in silence: what is left is for the
+ * next command, and a command that has done its work has not failed.
+ */
+static void collect_due(struct ctr *c)
+{
+	struct gt_call call = c->call;
+	struct gt_collected went;
+	struct gt_error *e;
+
+	fflush(c->out);
+	call.deadline = gt_now() + COLLECT_NS;
+	e = gt_system_collect(c->opened, &call, GT_COLLECT_IF_DUE, &went);
+	if (e)
+		gt_log_write_error(GT_LOG_TOPIC, GT_LOG_DEBUG, e, "collect garbage");
+	gt_error_free(e);
+}
+
 static int run_leaf(struct ctr *c, const struct ctr_command *cmd, const struct ctr_level *level,
 		    const char *path, bool complete)
 {
 	struct gt_error *e;
+	int status;
 
 	if (complete)
 		return 0;
@@ -306,7 +328,10 @@ static int run_leaf(struct ctr *c, const struct ctr_command *cmd, const struct c
 		return report(c, e);
 	}
 	c->path = path;
-	return report(c, cmd->run(c));
+	status = report(c, cmd->run(c));
+	if (!status && (cmd->bits & CTR_COLLECTS) && c->opened)
+		collect_due(c);
+	return status;
 }
 
 static int run_level(struct ctr *c, const struct ctr_command *cmd, const struct ctr_level *up,

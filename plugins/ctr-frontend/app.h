@@ -23,6 +23,7 @@ struct ctr_config {
 
 enum ctr_command_bits {
 	CTR_FLAGS_FIRST = 1, /* the first argument that is no flag ends the flags */
+	CTR_COLLECTS = 2, /* it deletes: collects garbage after success, if that is due */
 };
 
 struct ctr_command {

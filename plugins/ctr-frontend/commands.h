@@ -15,6 +15,7 @@ extern const struct ctr_command ctr_leases;
 extern const struct ctr_command ctr_namespaces;
 extern const struct ctr_command ctr_run;
 extern const struct ctr_command ctr_snapshots;
+extern const struct ctr_command ctr_system;
 extern const struct ctr_command ctr_tasks;
 extern const struct ctr_command ctr_oci;
 extern const struct ctr_command ctr_oci_hook;

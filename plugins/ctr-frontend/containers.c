@@ -224,6 +224,7 @@ static const struct ctr_command delete_command = {
 	.args = "[flags] CONTAINER [CONTAINER, ...]",
 	.flags = (const struct ctr_flag *const[]){ delete_flags, NULL },
 	.run = run_delete,
+	.bits = CTR_COLLECTS,
 };
 
 static const struct ctr_command info = {

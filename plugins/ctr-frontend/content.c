@@ -232,6 +232,7 @@ static const struct ctr_command delete_command = {
 	.text = "delete blobs; prints those that were there",
 	.args = "[<digest>, ...]",
 	.run = run_delete,
+	.bits = CTR_COLLECTS,
 };
 
 static const struct ctr_command get = {

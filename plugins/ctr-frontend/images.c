@@ -354,6 +354,7 @@ static const struct ctr_command delete_command = {
 	.args = "[flags] <ref> [<ref>, ...]",
 	.flags = (const struct ctr_flag *const[]){ delete_flags, NULL },
 	.run = run_delete,
+	.bits = CTR_COLLECTS,
 };
 
 static const struct ctr_command tag = {

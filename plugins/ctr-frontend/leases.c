@@ -133,6 +133,7 @@ static const struct ctr_command delete_command = {
 	.args = "[flags] <lease id> ...",
 	.flags = (const struct ctr_flag *const[]){ delete_flags, NULL },
 	.run = run_delete,
+	.bits = CTR_COLLECTS,
 };
 
 const struct ctr_command ctr_leases = {

@@ -158,4 +158,5 @@ const struct ctr_command ctr_image_unmount = {
 	.flags = (const struct ctr_flag *const[]){ unmount_flags, label_flag, ctr_snapshotter_flag,
 						   ctr_registry_flags, NULL },
 	.run = run_unmount,
+	.bits = CTR_COLLECTS,
 };

@@ -57,4 +57,5 @@ const struct ctr_command ctr_image_prune = {
 	.args = "[flags]",
 	.flags = (const struct ctr_flag *const[]){ flags, NULL },
 	.run = run_prune,
+	.bits = CTR_COLLECTS,
 };

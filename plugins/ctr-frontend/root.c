@@ -61,6 +61,7 @@ const struct ctr_command ctr_root = {
 			&ctr_namespaces,
 			&ctr_run,
 			&ctr_snapshots,
+			&ctr_system,
 			&ctr_tasks,
 			&ctr_oci,
 			&ctr_info,

@@ -325,6 +325,7 @@ static const struct ctr_command delete_command = {
 	.text = "delete snapshots",
 	.args = "<key> [<key>, ...]",
 	.run = run_delete,
+	.bits = CTR_COLLECTS,
 };
 
 static const struct ctr_command label = {
