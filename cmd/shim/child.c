@@ -17,11 +17,8 @@
 /* Descriptors for 'extra' are first moved here, out of the way of where they go. */
 #define EXTRA_FLOOR 16
 
-/*
- * In which of PATH's folders the program is: an exec that fails costs ten times as much as a look. With a
- * '/' in it, or nowhere, it is what it is.
- */
-static char *program_path(const char *name)
+/* An exec that fails costs ten times as much as a look. */
+char *child_find(const char *name)
 {
 	gt_auto(gt_strv) folders = { 0 };
 	const char *path = getenv("PATH");
@@ -47,7 +44,7 @@ static void signals_all(sigset_t *set)
 
 static int spawn(const struct child_spec *spec, const int *extra, int null, pid_t *pid)
 {
-	gt_autofree char *program = program_path(spec->argv[0]);
+	gt_autofree char *program = spec->file ? gt_xstrdup(spec->file) : child_find(spec->argv[0]);
 	posix_spawn_file_actions_t actions;
 	const int std[] = { spec->in, spec->out, spec->err };
 	posix_spawnattr_t attr;

@@ -7,6 +7,7 @@
 
 struct child_spec {
 	const char *const *argv; /* argv[0] with a '/', or looked up in PATH */
+	const char *file; /* run in place of argv[0]; NULL: that */
 	const char *const *env; /* NULL: ours */
 	const char *cwd; /* NULL: "/" */
 	int in, out, err; /* -1: /dev/null */
@@ -24,6 +25,9 @@ struct child {
 	struct child *next;
 	struct child **link;
 };
+
+/* Where the program is: in the first of PATH's folders that has it, or 'name' itself. */
+char *child_find(const char *name);
 
 /* Starts a program. In a process group of its own, with no signal blocked. */
 GT_MUST_USE struct gt_error *child_spawn(const struct child_spec *spec, pid_t *pid);

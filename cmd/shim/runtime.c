@@ -3,6 +3,8 @@
 
 #include "runtime.h"
 
+#include "sealed.h"
+
 #include <gantry/file.h>
 
 #include <errno.h>
@@ -86,6 +88,21 @@ static void run_exited(struct child *c, int status)
 	r->done(r, e);
 }
 
+static struct gt_error *start(struct shim *shim, struct run *r, struct child_spec *spec,
+			      const char *copy, const char *program, int64_t timeout)
+{
+	spec->file = copy ? copy : program;
+	if (copy) {
+		struct gt_error *e = child_start(shim, &r->child, spec, timeout);
+
+		if (!e)
+			return NULL;
+		gt_error_free(e); /* some machines run nothing that lies in memory */
+		spec->file = program;
+	}
+	return child_start(shim, &r->child, spec, timeout);
+}
+
 struct gt_error *run_start_take(struct shim *shim, struct run *r, const struct runtime *rt,
 				struct gt_strv *argv, const struct run_stdio *io, const char *cwd,
 				int64_t timeout)
@@ -97,6 +114,8 @@ struct gt_error *run_start_take(struct shim *shim, struct run *r, const struct r
 		.out = -1,
 		.err = -1,
 	};
+	gt_autofree char *program = child_find(argv->v[0]);
+	gt_autofree char *copy = sealed_path(shim, program);
 	struct gt_error *e = NULL;
 	int fds[2] = { -1, -1 };
 	struct stat st;
@@ -116,7 +135,7 @@ struct gt_error *run_start_take(struct shim *shim, struct run *r, const struct r
 		r->output = fds[0];
 	}
 	if (!e)
-		e = child_start(shim, &r->child, &spec, timeout);
+		e = start(shim, r, &spec, copy, program, timeout);
 	if (fds[1] >= 0)
 		close(fds[1]);
 	if (e && r->output >= 0) {

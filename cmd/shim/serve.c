@@ -7,6 +7,7 @@
 #include "events.h"
 #include "linger.h"
 #include "parting.h"
+#include "sealed.h"
 #include "service.h"
 #include "socket.h"
 
@@ -176,6 +177,7 @@ static void serve_close(struct serve *s)
 		container_forget(shim->containers);
 	while (shim->lingers)
 		linger_end(shim->lingers);
+	sealed_drop(shim);
 	while (shim->partings)
 		parting_end(shim->partings);
 	events_free(shim->events);

@@ -15,6 +15,7 @@ struct events;
 struct io;
 struct linger;
 struct parting;
+struct sealed;
 
 /* An exit that was reaped before it was known whose it is. */
 struct early_exit {
@@ -34,6 +35,7 @@ struct shim {
 	struct linger *lingers; /* output that nobody has come to read yet */
 	size_t n_lingers;
 	struct parting *partings; /* root file systems on their way out */
+	struct sealed *sealed; /* the runtime program, for a moment */
 	struct gt_watch signals;
 	/* While a runtime starts a process whose pid is not known yet, strangers' exits are kept. */
 	size_t n_unknown;
