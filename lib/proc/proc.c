@@ -355,7 +355,8 @@ struct gt_error *gt_proc_run(const struct gt_proc_spec *spec, const struct gt_ca
 	if (fcntl(out, F_SETFL, O_NONBLOCK) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "set up a pipe");
 	copy.out = child_out;
-	copy.err = child_out;
+	if (!copy.err)
+		copy.err = child_out;
 	GT_TRY(gt_proc_spawn(&copy, &p));
 	close(gt_steal_fd(&child_out));
 	e = collect(&p, call, out, limit, output, status);

@@ -46,8 +46,8 @@ void gt_proc_kill(struct gt_proc *p);
 
 /*
  * Runs it to its end with 'input' (may be NULL) on stdin, and adds what it prints on stdout and stderr
- * together to 'output', at most 'limit' bytes: more is read and dropped. spec's in, out and err must
- * be 0. '*status' as of waitpid. A grandchild that keeps the output open is not waited for.
+ * together to 'output', at most 'limit' bytes: more is read and dropped. spec's in and out must be
+ * 0; with an err its stderr goes there. '*status' as of waitpid. A grandchild that keeps the output open is not waited for.
  */
 GT_MUST_USE struct gt_error *gt_proc_run(const struct gt_proc_spec *spec, const struct gt_call *call,
 					 const void *input, size_t input_len, size_t limit,
