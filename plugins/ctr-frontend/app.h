@@ -19,6 +19,9 @@ struct ctr;
 /* The plugin's options. */
 struct ctr_config {
 	char *worker;
+	char *cni_conf_dir;
+	struct gt_strv cni_bin_dirs;
+	int64_t cni_timeout; /* nanoseconds */
 };
 
 enum ctr_command_bits {

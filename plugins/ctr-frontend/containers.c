@@ -5,8 +5,10 @@
 #include "create.h"
 #include "format.h"
 #include "lookup.h"
+#include "network.h"
 #include "table.h"
 
+#include <gantry/api-tasks.h>
 #include <gantry/buf.h>
 
 #include <client/container.h>
@@ -128,6 +130,28 @@ static struct gt_error *container_exists(struct ctr *c, struct gt_services *s,
 	return gt_containers_get(s, call, id, &record);
 }
 
+/* While the record is there: who cannot delete all of it shall be able to come back. */
+static struct gt_error *take_down(struct ctr *c, struct gt_services *s, const char *id)
+{
+	gt_auto(gt_task_state) task = { 0 };
+	struct gt_error *e;
+	bool over;
+
+	if (!ctr_network_is_up(c, id))
+		return NULL;
+	e = gt_tasks_get(s, &c->call, id, "", &task);
+	over = gt_error_class(e) == GT_NOT_FOUND || task.status == GT_TASK_STOPPED ||
+	       task.status == GT_TASK_CREATED;
+	gt_error_free(e);
+	return over ? ctr_network_down(c, id, false) : NULL;
+}
+
+static struct gt_error *delete_one(struct ctr *c, struct gt_services *s, const char *id)
+{
+	GT_TRY(take_down(c, s, id));
+	return gt_container_delete(s, &c->call, id, ctr_bool(c, "keep-snapshot"));
+}
+
 static struct gt_error *run_delete(struct ctr *c)
 {
 	struct gt_error *kept = NULL;
@@ -139,8 +163,7 @@ static struct gt_error *run_delete(struct ctr *c)
 	GT_TRY(ctr_services(c, &s));
 	for (size_t i = 0; i < ctr_n_args(c); i++) {
 		const char *id = ctr_arg(c, i);
-		struct gt_error *e = gt_container_delete(s, &c->call, id,
-							 ctr_bool(c, "keep-snapshot"));
+		struct gt_error *e = delete_one(c, s, id);
 
 		e = ctr_hint_namespaces(c, s, e, id, container_exists);
 		/* containerd's is no error of a class */

@@ -10,6 +10,12 @@ static const struct gt_option ctr_options[] = {
 	GT_OPT_PATH(struct ctr_config, worker, "",
 		    "The program that reads image archives, confined; empty: the gantry-layer that was "
 		    "installed with this plugin."),
+	GT_OPT_PATH(struct ctr_config, cni_conf_dir, "/etc/cni/net.d",
+		    "Where networks are configured: `run --cni` takes the first file by name."),
+	GT_OPT_LIST(struct ctr_config, cni_bin_dirs, "[/opt/cni/bin, /usr/lib/cni]",
+		    "Folders with CNI's plugins, searched in this order."),
+	GT_OPT_DURATION(struct ctr_config, cni_timeout, "60s",
+			"How long one CNI plugin may take before it is killed."),
 	{ 0 },
 };
 

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "create.h"
 #include "lookup.h"
+#include "network.h"
 #include "tasks.h"
 
 #include <client/task.h>
@@ -15,9 +16,18 @@ static const char *or_null(const char *s)
 	return *s ? s : NULL;
 }
 
-static struct gt_error *write_pid(void *arg, uint32_t pid)
+struct started {
+	struct ctr *c;
+	const char *id;
+	bool network;
+};
+
+static struct gt_error *created(void *arg, uint32_t pid)
 {
-	return ctr_write_pid(ctr_string(arg, "pid-file"), pid);
+	const struct started *s = arg;
+
+	GT_TRY(ctr_write_pid(ctr_string(s->c, "pid-file"), pid));
+	return s->network ? ctr_network_up(s->c, s->id, pid) : NULL;
 }
 
 static struct gt_error *run_start(struct ctr *c)
@@ -26,6 +36,7 @@ static struct gt_error *run_start(struct ctr *c)
 	gt_auto(gt_container) record = { 0 };
 	gt_autoptr(gt_spec) spec = NULL;
 	gt_autofree char *fifo_dir = NULL;
+	struct started started = { .c = c, .id = ctr_arg(c, 0) };
 	struct gt_task_options t = {
 		.id = ctr_arg(c, 0),
 		.detach = ctr_bool(c, "detach"),
@@ -35,12 +46,13 @@ static struct gt_error *run_start(struct ctr *c)
 		.out = STDOUT_FILENO,
 		.err = STDERR_FILENO,
 		.no_pivot = ctr_bool(c, "no-pivot"),
-		.created = write_pid,
-		.arg = c,
+		.created = created,
+		.arg = &started,
 	};
 	gt_auto(gt_grace) grace = { 0 };
 	uint32_t status = 0;
 	struct gt_services *s;
+	struct gt_error *e;
 
 	if (!*t.id)
 		return ctr_usage_error("container id must be provided");
@@ -55,7 +67,11 @@ static struct gt_error *run_start(struct ctr *c)
 	t.terminal = gt_spec_tty(spec);
 	if (t.terminal && t.null_io)
 		return ctr_usage_error("tty and null-io cannot be used together");
-	GT_TRY(gt_task_run(s, &c->call, &t, &status));
+	started.network = ctr_network_wanted(&record);
+	e = gt_task_run(s, &c->call, &t, &status);
+	if (started.network && (e || !t.detach))
+		e = gt_error_first(e, ctr_network_after(c, s, t.id));
+	GT_TRY(e);
 	c->status = (int)status;
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "create.h"
 #include "idmaps.h"
+#include "network.h"
 
 #include <gantry/file.h>
 
@@ -13,9 +14,14 @@
 #include <fcntl.h>
 #include <string.h>
 
-static struct gt_error *write_pid(void *arg, uint32_t pid)
+static struct gt_error *created(void *arg, uint32_t pid)
 {
-	return ctr_write_pid(ctr_string(arg, "pid-file"), pid);
+	const struct ctr *c = arg;
+
+	GT_TRY(ctr_write_pid(ctr_string(c, "pid-file"), pid));
+	if (!ctr_bool(c, "cni"))
+		return NULL;
+	return ctr_network_up(c, ctr_arg(c, *ctr_string(c, "config") ? 0 : 1), pid);
 }
 
 /* What containerd's ctr refuses before it does anything. */
@@ -69,6 +75,35 @@ static struct gt_error *dump(struct ctr *c, struct gt_services *s,
 	return gt_file_write(AT_FDCWD, ctr_string(c, "dump-config"), text.s, text.len, 0644, false);
 }
 
+/* The network goes before the container does: its record says that there is something to undo. */
+static struct gt_error *run_in_network(struct ctr *c, struct gt_services *s,
+				       struct gt_container_options *o, struct gt_task_options *t,
+				       uint32_t *status)
+{
+	struct gt_extension extension;
+	struct gt_call cleanup = c->call;
+	struct gt_error *e, *network;
+
+	GT_TRY(ctr_network_check(c));
+	ctr_network_extension(&extension);
+	o->extensions = &extension;
+	o->n_extensions = 1;
+	e = gt_container_new(s, &c->call, o, NULL);
+	ctr_network_extension_done(&extension);
+	GT_TRY(e);
+	t->id = o->id;
+	t->terminal = o->tty;
+	e = gt_task_run(s, &c->call, t, status);
+	if (!e && t->detach)
+		return NULL;
+	network = ctr_network_after(c, s, o->id);
+	cleanup.cancel = NULL;
+	cleanup.deadline = 0;
+	if (!network && ctr_bool(c, "rm"))
+		e = gt_error_first(e, gt_container_delete(s, &cleanup, o->id, false));
+	return gt_error_first(e, network);
+}
+
 static struct gt_error *run_run(struct ctr *c)
 {
 	gt_autoptr(gt_signals) signals = NULL;
@@ -82,7 +117,7 @@ static struct gt_error *run_run(struct ctr *c)
 		.in = STDIN_FILENO,
 		.out = STDOUT_FILENO,
 		.err = STDERR_FILENO,
-		.created = write_pid,
+		.created = created,
 		.arg = c,
 	};
 	gt_auto(gt_grace) grace = { 0 };
@@ -111,7 +146,10 @@ static struct gt_error *run_run(struct ctr *c)
 	GT_TRY(read_idmaps(c, &creation));
 	if (*ctr_string(c, "dump-config"))
 		return dump(c, s, o);
-	GT_TRY(gt_container_run(s, &c->call, o, &t, ctr_bool(c, "rm"), &status));
+	if (ctr_bool(c, "cni"))
+		GT_TRY(run_in_network(c, s, o, &t, &status));
+	else
+		GT_TRY(gt_container_run(s, &c->call, o, &t, ctr_bool(c, "rm"), &status));
 	c->status = (int)status;
 	return NULL;
 }
@@ -127,6 +165,9 @@ static const struct ctr_flag flags[] = {
 	{ .name = "cgroup",
 	  .type = CTR_STRING,
 	  .text = "cgroup's path; \"\" leaves it to the runtime (default: /NAMESPACE/ID)" },
+	{ .name = "cni",
+	  .type = CTR_BOOL,
+	  .text = "bring the container into the network that CNI is configured for" },
 	{ .name = "platform", .type = CTR_STRING, .text = "take the image for that platform" },
 	{ .name = "uidmap",
 	  .type = CTR_LIST,

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "lookup.h"
+#include "network.h"
 #include "table.h"
 #include "tasks.h"
 
@@ -120,6 +121,8 @@ static struct gt_error *run_delete(struct ctr *c)
 		if (ctr_keep_error(c, &kept,
 				   gt_task_delete(s, &c->call, id, "", ctr_bool(c, "force"), &end),
 				   "unable to delete %s", id))
+			continue;
+		if (ctr_keep_error(c, &kept, ctr_network_down(c, id, false), "network of %s", id))
 			continue;
 		if (end.status)
 			ctr_log(c, "warning", NULL, "task %s exit with non-zero exit code %u", id,
