@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `run --cni` with the plugins of containernetworking-plugins, in a network namespace of the test's own:
+# bridges, addresses and packet filters are gone with it, whatever happens.
+[ -n "${GANTRY_TEST_NET:-}" ] || exec env GANTRY_TEST_NET=1 unshare -n -m "$BASH" "$0" "$@"
+. "${abs_top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}/tests/functions.sh"
+requires root busybox runc ip python3
+[ -x /usr/lib/cni/bridge ] || skip_all "needs containernetworking-plugins"
+ip link set lo up
+write_config
+sed -i 's|ctr-frontend: {|& cni_conf_dir = "'"$work"'/net.d"; cni_bin_dirs = [ "'"$work"'/bin", "/usr/lib/cni" ];|' "$GANTRY_CONFIG"
+make_image
+ctr images import "$image" >/dev/null
+B=$image_name
+mkdir "$work/net.d" "$work/bin"
+
+masq=false
+# The kernel may know no packet filters; then that part stays out.
+if command -v iptables >/dev/null && iptables -t nat -S >/dev/null 2>&1; then masq=true; fi
+network() { # SUBNET [FURTHER-PLUGINS]
+	cat >"$work/net.d/10-test.conflist" <<-END
+	{"cniVersion":"1.0.0","name":"test-net","plugins":[
+	 {"type":"bridge","bridge":"gt-br${1//[!0-9]/}","isGateway":true,"ipMasq":$masq,"ipam":{"type":"host-local",
+	  "dataDir":"$work/ipam","ranges":[[{"subnet":"$1"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
+	 {"type":"tuning","sysctl":{"net.core.somaxconn":"500"}}${2:-}]}
+	END
+}
+network 10.77.0.0/24
+
+on_bridge() { ip -o link show type bridge_slave | wc -l; }
+
+# Nothing of any container's network: interfaces, addresses, filters, records, namespaces' files.
+left() {
+	ip -o link show type veth
+	ls "$work/ipam/test-net" 2>/dev/null | grep -v -e '^last_reserved' -e '^lock$'
+	if $masq; then iptables -t nat -S | grep -e 'test-net'; fi
+	find "$work/root" "$work/state" -path '*/cni/*' -type f -o -path '*/netns/*' -type f
+	grep -F "$work/state" /proc/self/mountinfo | grep -F nsfs
+}
+
+# --- a network -------------------------------------------------------------------
+try ctr run --rm --cni $B c1 sh -c 'ip -o -4 addr show eth0; ip route; cat /proc/sys/net/core/somaxconn; ping -c 1 -W 5 10.77.0.1 >/dev/null && echo reached'
+like "$status/$out" $'0/.* 10\\.77\\.0\\.2/24 .*\ndefault via 10.77.0.1 dev eth0.*\n500\nreached$' "an address, a route, the gateway"
+is "$(left)" "" "nothing is left when it has ended"
+try ctr c ls -q
+is "$out" "" "--rm leaves no container"
+try ctr run -d --cni $B c2 sh -c 'echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
+is "$status/$err" "0/" "detached"
+try ctr run -d --cni --log-uri "file://$work/c3.log" $B c3 sleep 600
+is "$status/$err" "0/" "a second one"
+address=$(python3 -c '
+import glob, json, sys
+for f in glob.glob(sys.argv[1] + "/root/**/*c2:eth0", recursive=True):
+    print(json.load(open(f))["result"]["ips"][0]["address"].split("/")[0])' "$work")
+is "$(wait_for 10 python3 -c 'import sys, urllib.request as u; u.urlopen("http://%s/" % sys.argv[1], timeout=2)' "$address" &&
+	python3 -c 'import sys, urllib.request as u; print(u.urlopen("http://%s/" % sys.argv[1]).read().decode().strip())' "$address")" hello "its server answers"
+is "$(on_bridge)" 2 "two on the bridge"
+$masq && like "$(iptables -t nat -S)" "$ns-c2" "masqueraded"
+ok "the record has containerd's extension" python3 -c '
+import base64, json, sys
+x = json.load(sys.stdin)["Extensions"]["ctr.cni-containerd.metadata"]
+assert x["type_url"] == "github.com/containerd/containerd/cmd/ctr/commands/NetworkMetaData", x
+assert json.loads(base64.b64decode(x["value"])) == {"EnableCni": True}, x' < <(ctr c info c2)
+try ctr c rm c2
+is "$status" 1 "containers rm of one that runs"
+is "$(on_bridge)" 2 "it keeps its network"
+ctr t kill -s KILL c2
+wait_for 10 sh -c "'$ctr_program' t ls | grep -q 'c2 .*STOPPED'"
+try ctr t rm c2
+is "$(left | grep -e "$ns-c2" -e ':c2')" "" "tasks rm takes its network down"
+is "$(on_bridge)" 1 "the other has its own still"
+try ctr t start -d c2
+is "$status/$(on_bridge)" 0/2 "tasks start brings it in again"
+ctr t kill -s KILL c2
+wait_for 10 sh -c "'$ctr_program' t ls | grep -q 'c2 .*STOPPED'"
+try ctr c rm c2
+is "$status/$(on_bridge)" 0/1 "containers rm takes task and network"
+try ctr t rm -f c3
+is "$status/$(left)" "0/" "tasks rm --force, too"
+try ctr c rm c3
+is "$status" 0 "and its container can be deleted"
+
+# --- what goes wrong ----------------------------------------------------------------
+try ctr run --rm --cni $B c4 nope
+is "$status/$(left)" "1/" "no such program: no network"
+try ctr run --rm --cni --net-host $B c4 true
+is "$status/$err" "1/ctr: the container is in this host's network, not in one of its own: failed precondition" "--net-host"
+is "$(left)" "" "and no network"
+try ctr run --rm --cni $B c4 sh -c 'exit 7'
+is "$status" 7 "the exit status is the process's"
+ctr run -d --cni $B c4 sleep 600
+try ctr run --rm --cni $B c4 true
+is "$status/$(on_bridge)" 1/1 "an id that is there keeps its network"
+ctr t rm -f c4; ctr c rm c4
+network 10.78.0.0/30
+ctr run -d --cni $B c5 sleep 600
+try ctr run --cni $B c6 true
+is "$status" 1 "no address is left"
+like "$err" "^ctr: plugin type=\"bridge\" name=\"test-net\" failed \(add\): .*no IP addresses available in range set" "the plugin's own words"
+is "$(ctr t ls -q)" c5 "no task either"
+ctr c rm c6
+ctr t rm -f c5; ctr c rm c5
+is "$(left)" "" "nothing is left"
+printf '#!/bin/sh\ncat >/dev/null\n[ "$CNI_COMMAND" = DEL ] && [ -e %s/stuck ] && { echo "{\\"code\\":11,\\"msg\\":\\"stuck\\"}"; exit 1; }\n[ "$CNI_COMMAND" = ADD ] && echo "{}"\nexit 0\n' "$work" >"$work/bin/sticky"
+chmod 755 "$work/bin/sticky"
+network 10.77.0.0/24 ',{"type":"sticky"}'
+ctr run -d --cni $B c7 sleep 600
+touch "$work/stuck"
+ctr t rm -f c7 2>/dev/null
+try ctr c rm c7
+is "$status" 1 "a plugin that cannot DEL"
+like "$err" 'ctr: take .*-c7 out of its network: plugin type="sticky" name="test-net" failed \(delete\): stuck: unavailable$' "its words"
+is "$(ctr c ls -q)" c7 "the container stays"
+rm "$work/stuck"
+try ctr c rm c7
+is "$status/$(left)" "0/" "and can be deleted when the plugin can"
+network 10.77.0.0/24 ',{"type":"none"}'
+try ctr run --cni $B c8 true
+is "$status" 1 "a plugin that is not there"
+like "$err" "failed to find plugin \"none\" in path \[$work/bin /usr/lib/cni\]" "where it was looked for"
+network 10.77.0.0/24
+ctr c rm c8
+is "$(ctr c ls -q)/$(left)" "/" "nothing of it is left"
+rm "$work/net.d/"*
+try ctr run --cni $B c9 true
+is "$status/$err/$(ctr c ls -q)" "1/ctr: no network config found in $work/net.d: cni plugin not initialized/" "no configuration, no container"
+
+# --- death at every moment --------------------------------------------------------------
+# A plugin that is slow makes the moments in and between the plugins last.
+printf '#!/bin/sh\nsleep 0.1\nexec /usr/lib/cni/bridge\n' >"$work/bin/bridge" && chmod 755 "$work/bin/bridge"
+network 10.79.0.0/24
+# The runtime may still be making the container that its ctr died for.
+gone() {
+	ctr t rm -f "$1"
+	ctr c ls -q | grep -qx "$1" || return 0
+	ctr c rm "$1"
+}
+bad=
+for delay in 0.01 0.03 0.05 0.08 0.1 0.12 0.15 0.2 0.25 0.3 0.35 0.4; do
+	"$ctr_program" run --rm --cni $B k1 sleep 0.1 >/dev/null 2>&1 </dev/null &
+	pid=$!
+	sleep $delay
+	kill -KILL $pid 2>/dev/null
+	{ wait $pid; } 2>/dev/null
+	wait_for 20 gone k1 || bad="$bad $delay: $(ctr c rm k1 2>&1)"
+	ctr snapshots rm k1 >/dev/null 2>&1
+	[ -z "$(left)" ] || bad="$bad $delay: $(left)"
+done
+is "$bad" "" "kill -9 of ctr: the next one takes the network down"
+ctr run -d --cni $B k2 sleep 600
+for pid in $(our_processes); do
+	case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *containerd-shim-gantry-v1*) kill -KILL "$pid" ;; esac
+done
+ctr t rm -f k2 >/dev/null 2>&1
+try ctr c rm k2
+is "$status/$(left)" "0/" "kill -9 of the shim: deleting the container takes the network down"
+is "$(our_processes)" "" "no process is left"
+done_testing
