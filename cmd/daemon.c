@@ -178,7 +178,7 @@ struct gt_error *daemon_run(const char *file, const char *over, int argc, char *
 	if (!e)
 		e = gantry_start(file, over, &d.config);
 	if (!e)
-		e = gt_host_open(d.config, true, &d.host);
+		e = gt_host_open(d.config, false, &d.host);
 	if (!e)
 		gt_host_set_hooks(d.host, &hooks);
 	if (!e)

@@ -13,8 +13,8 @@ struct gt_host;
 
 /*
  * Makes a host of the configuration, which it does not take and which must outlive it. Opens no plugin
- * but those in `required_plugins`. 'preload': dlopens all active modules now (a daemon's threads may
- * not do so later).
+ * but those in `required_plugins`. 'preload': dlopens all active modules now; else each when it is
+ * first asked for, by whatever thread, under the host's lock.
  */
 GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool preload,
 					  struct gt_host **out);
