@@ -134,14 +134,12 @@ static void add_members(const char *folder, const char *path, struct gt_pidfds *
 	gt_error_free(gt_file_read(AT_FDCWD, file, PROCS_MAX, &b)); /* it may have gone meanwhile */
 	gt_strv_split(&lines, b.s, '\n');
 	for (size_t i = 0; i < lines.n; i++) {
-		size_t before = out->n;
 		int pid = 0;
 
 		for (const char *p = lines.v[i]; *p >= '0' && *p <= '9' && pid < 100000000; p++)
 			pid = pid * 10 + (*p - '0');
-		gt_pidfds_add(out, pid);
-		if (out->n > before && !is_member(pid, path))
-			close(out->v[--out->n]);
+		if (gt_pidfds_add(out, pid) && !is_member(pid, path))
+			gt_pidfds_drop(out);
 	}
 }
 

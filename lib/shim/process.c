@@ -20,38 +20,63 @@
 void gt_pidfds_done(struct gt_pidfds *p)
 {
 	for (size_t i = 0; i < p->n; i++)
-		close(p->v[i]);
+		close(p->v[i].fd);
 	free(p->v);
 	*p = (struct gt_pidfds){ 0 };
 }
 
-void gt_pidfds_add(struct gt_pidfds *p, int pid)
+bool gt_pidfds_add(struct gt_pidfds *p, int pid)
 {
-	int fd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	int fd;
 
+	for (size_t i = p->n; i-- > 0;)
+		if (p->v[i].pid == pid)
+			return false;
+	fd = pid > 1 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	if (fd < 0)
-		return;
+		return false;
 	GT_GROW(p->v, p->n, p->alloc);
-	p->v[p->n++] = fd;
+	p->v[p->n++] = (struct gt_pidfd){ .fd = fd, .pid = pid };
+	return true;
+}
+
+void gt_pidfds_drop(struct gt_pidfds *p)
+{
+	close(p->v[--p->n].fd);
 }
 
 void gt_pidfds_kill(struct gt_pidfds *p)
 {
 	for (size_t i = 0; i < p->n; i++)
-		syscall(SYS_pidfd_send_signal, p->v[i], SIGKILL, NULL, 0);
+		syscall(SYS_pidfd_send_signal, p->v[i].fd, SIGKILL, NULL, 0);
+}
+
+/* In state D, from which only what it waits for gets it out. */
+static bool waits_in_kernel(int pid)
+{
+	gt_autofree char *path = gt_strf("/proc/%d/stat", pid);
+	gt_auto(gt_buf) stat = GT_BUF_INIT;
+	gt_autoptr(gt_error) e = gt_file_read(AT_FDCWD, path, CMDLINE_MAX, &stat);
+	const char *name_end = e ? NULL : strrchr(stat.s, ')');
+
+	return name_end && !strncmp(name_end, ") D", 3);
 }
 
 struct gt_error *gt_pidfds_wait(struct gt_pidfds *p, int64_t deadline)
 {
 	while (p->n) {
-		struct pollfd poll_fd = { .fd = p->v[p->n - 1], .events = POLLIN };
+		struct pollfd poll_fd = { .fd = p->v[p->n - 1].fd, .events = POLLIN };
 		int64_t left = (deadline - gt_now() + 999999) / 1000000;
 
 		if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) == 1)
-			close(p->v[--p->n]);
+			gt_pidfds_drop(p);
 		else if (left <= 0)
 			return gt_error_new(GT_DEADLINE_EXCEEDED,
-					    "%zu processes did not end when killed", p->n);
+					    "process %d does not end though it was killed%s",
+					    p->v[p->n - 1].pid,
+					    waits_in_kernel(p->v[p->n - 1].pid)
+						    ? ": it waits for a device or a file system"
+						    : "");
 	}
 	return NULL;
 }
@@ -93,17 +118,15 @@ static struct gt_error *find(const struct gt_bundle *b, const struct stat *folde
 	if (!d)
 		return gt_error_errno(GT_UNKNOWN, errno, "read /proc");
 	while ((ent = readdir(d))) {
-		size_t before = found->n;
 		int pid = 0;
 
 		for (const char *p = ent->d_name; isdigit((unsigned char)*p) && pid < 100000000; p++)
 			pid = pid * 10 + (*p - '0');
 		if (!pid || pid == getpid() || !is_shim(ent->d_name, b, folder, program))
 			continue;
-		gt_pidfds_add(found, pid);
-		/* Looked at again now that the descriptor pins it: the number may have changed hands. */
-		if (found->n > before && !is_shim(ent->d_name, b, folder, program))
-			close(found->v[--found->n]);
+		/* Looked at again once the descriptor pins it: the number may have changed hands. */
+		if (gt_pidfds_add(found, pid) && !is_shim(ent->d_name, b, folder, program))
+			gt_pidfds_drop(found);
 	}
 	closedir(d);
 	return NULL;

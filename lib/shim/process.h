@@ -7,6 +7,8 @@
 
 #include <gantry/error.h>
 
+#include <stdbool.h>
+
 /*
  * Kills the shim of a bundle and what it runs there: processes whose working directory is the bundle and
  * whose executable is 'program' or whose arguments name the task (the runtime's program; a shim that is a
@@ -16,8 +18,12 @@ GT_MUST_USE struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, c
 						    int64_t deadline);
 
 /* A set of processes by pidfd. */
+struct gt_pidfd {
+	int fd;
+	int pid;
+};
 struct gt_pidfds {
-	int *v;
+	struct gt_pidfd *v;
 	size_t n, alloc;
 };
 void gt_pidfds_done(struct gt_pidfds *p);
@@ -25,10 +31,13 @@ void gt_pidfds_done(struct gt_pidfds *p);
 /* Sends SIGKILL to all. */
 void gt_pidfds_kill(struct gt_pidfds *p);
 
-/* Waits until all have ended; DEADLINE_EXCEEDED if one has not by then. */
+/* Waits until all have ended; DEADLINE_EXCEEDED if one has not by then, which the error names. */
 GT_MUST_USE struct gt_error *gt_pidfds_wait(struct gt_pidfds *p, int64_t deadline);
 
-/* Adds a process; nothing if it has gone. */
-void gt_pidfds_add(struct gt_pidfds *p, int pid);
+/* Adds a process, unless it is there already or has gone: false. */
+bool gt_pidfds_add(struct gt_pidfds *p, int pid);
+
+/* Takes away the one that was added last. */
+void gt_pidfds_drop(struct gt_pidfds *p);
 
 #endif

@@ -29,8 +29,10 @@
 #define LOCK_MS 10000
 /* Shares of the ten seconds that a purge may take. */
 #define SHIM_MS 1000
+#define WRECK_MS 6500 /* of it, for all of what follows together: */
 #define CGROUP_MS 2500
 #define FORCE_MS 1500
+/* Before that: */
 #define POLITE_MS 1500
 #define PURGE_LOCK_MS 1500
 
@@ -193,13 +195,17 @@ static struct gt_error *remove_rest(struct gt_shim_runtime *r, struct gt_call *c
 				    struct gt_bundle *b, const char *program, struct gt_exit *out)
 {
 	struct outside o __attribute__((cleanup(outside_done))) = outside_of(b);
+	struct gt_call within;
 
 	*out = (struct gt_exit){ .status = 255 };
 	clock_gettime(CLOCK_REALTIME, &out->at);
-	gt_log_warn_take(gt_cgroup_end(o.cgroup, gt_now() + CGROUP_MS * MS), "task %s", b->id);
+	within = gt_shim_call_within(call, CGROUP_MS * MS);
+	/* What cannot be ended would be nobody's: the task stays for another try. */
+	GT_TRY(gt_error_wrap(gt_cgroup_end(o.cgroup, within.deadline), "delete task %s", b->id));
 	run_delete(r, call, b, program, out);
 	/* A runtime's program that was at work on the task may have come this far only now. */
-	gt_log_warn_take(gt_cgroup_end(o.cgroup, gt_now() + FORCE_MS * MS), "task %s", b->id);
+	within = gt_shim_call_within(call, FORCE_MS * MS);
+	GT_TRY(gt_error_wrap(gt_cgroup_end(o.cgroup, within.deadline), "delete task %s", b->id));
 	release_socket(r, b, o.name);
 	gt_shim_task_forget(r, call, b->id);
 	return gt_bundle_remove(b);
@@ -221,6 +227,7 @@ struct gt_error *gt_shim_wreck_remove(struct gt_shim_runtime *r, struct gt_call 
 	gt_autofree char *program = program_of(b);
 
 	own.ns = call->ns;
+	own.deadline = gt_now() + WRECK_MS * MS;
 	gt_log_warn_take(gt_shim_processes_kill(b, program, gt_now() + SHIM_MS * MS), "task %s",
 			 b->id);
 	return remove_rest(r, &own, b, program, out);
