@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes one target with clang's libFuzzer, ASan and UBSan: fuzz.sh documents|names [SECONDS]
+# Fuzzes one target with clang's libFuzzer, ASan and UBSan: fuzz.sh NAME [SECONDS]
 # New inputs that reach more code stay in build-fuzz/corpus-NAME; a crash is written beside them. What a
 # crash taught goes to fuzz/corpus/NAME, which make check runs.
 set -euo pipefail
@@ -16,9 +16,9 @@ mkdir -p "$build" && cd "$build"
 make -j"$(nproc)" "fuzz/fuzz-$name" >make.log 2>&1 || { tail -n 20 make.log >&2; exit 1; }
 # The same objects, with libFuzzer's main in the place of the replay's.
 # shellcheck disable=SC2046
-clang -fsanitize=fuzzer,address,undefined -o "fuzz-$name-live" "fuzz/fuzz-$name.o" \
-	$(find lib/filter lib/oci lib/mount lib/proc core -path '*/.libs/*.a' | sort -u) \
-	-L.libs -lgantry -Wl,-rpath,"$build/.libs" -ljansson -lcrypto -lpthread
+clang++ -fsanitize=fuzzer,address,undefined -o "fuzz-$name-live" "fuzz/fuzz-$name.o" \
+	$(find plugins/resolver-http lib/filter lib/oci lib/mount lib/proc lib/toml core -path '*/.libs/*.a' | sort -u) \
+	-L.libs -lgantry -Wl,-rpath,"$build/.libs" -ljansson -lcrypto -lcurl -lpthread
 mkdir -p "corpus-$name"
 exec "./fuzz-$name-live" -max_total_time="$seconds" -max_len=65536 -artifact_prefix="corpus-$name/crash-" \
 	"corpus-$name" "$top/fuzz/corpus/$name"

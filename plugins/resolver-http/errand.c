@@ -324,6 +324,7 @@ static struct gt_error *ask_with(struct errand *e, struct host *h, const char *b
 		.source = q->source, .source_off = q->source_off, .source_len = q->source_len,
 		.sent = q->sent, .sent_arg = q->sent_arg, .limits = errand_limits(e, h),
 		.watch = errand_watch(e), .agent = e->r->config->user_agent, .tls = &h->tls,
+		.http2 = e->r->config->http2,
 	};
 	bool is_ours = url && !q->is_foreign && is_same_site(base, url);
 	struct gt_error *err;
@@ -340,8 +341,6 @@ static struct gt_error *ask_with(struct errand *e, struct host *h, const char *b
 	} else {
 		a.skip_client_cert = true;
 	}
-	if (q->is_foreign)
-		a.tls = NULL;
 	if (q->response_timeout)
 		a.limits.response = q->response_timeout;
 	if (h->may_be_http && a.limits.connect > PROBE_NS)

@@ -277,7 +277,7 @@ static void reader_close(struct gt_reader *base)
 	free(f->ref);
 	free(f->digest);
 	free(f->media_type);
-	free(f->foreign.base);
+	host_done(&f->foreign);
 	free(f);
 }
 
@@ -315,6 +315,7 @@ struct gt_error *http_fetch(struct gt_resolver *r, struct gt_call *call, const c
 		.close = reader_close,
 	};
 	struct fetch_reader *f;
+	struct gt_error *err;
 	struct errand *e;
 
 	GT_TRY(gt_error_wrap(errand_new((struct http_resolver *)r, call, ref, o, HOST_PULL, &e),
@@ -327,6 +328,11 @@ struct gt_error *http_fetch(struct gt_resolver *r, struct gt_call *call, const c
 	f->media_type = gt_xstrdup(desc->media_type);
 	f->size = desc->size < 0 ? -1 : desc->size;
 	f->foreign = (struct host){ .base = gt_xstrdup("https://"), .tls = HTTP_TLS_INIT };
+	err = hosts_options_apply(&f->foreign, o);
+	if (err) {
+		reader_close(&f->base);
+		return err;
+	}
 	sources_fill(f, desc);
 	*out = &f->base;
 	return NULL;

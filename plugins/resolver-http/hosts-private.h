@@ -13,6 +13,5 @@ GT_MUST_USE struct gt_error *hosts_own_add(struct hosts *out, const char *name,
 					   const struct gt_registry_options *o);
 /* Adds a file of certificates or a key to 'out'. */
 GT_MUST_USE struct gt_error *hosts_pem_read(const char *file, struct gt_buf *out);
-GT_MUST_USE struct gt_error *hosts_options_apply(struct host *h, const struct gt_registry_options *o);
 
 #endif

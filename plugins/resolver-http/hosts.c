@@ -17,7 +17,7 @@
 #define HOSTS_TOML_MAX (1024 * 1024)
 #define CERTIFICATES_MAX 64 /* files of a folder */
 
-static void host_done(struct host *h)
+void host_done(struct host *h)
 {
 	free(h->base);
 	free(h->authority);
@@ -99,7 +99,6 @@ struct gt_error *hosts_pem_read(const char *file, struct gt_buf *out)
 	return NULL;
 }
 
-/* What the request's flags say of TLS holds for all hosts. */
 struct gt_error *hosts_options_apply(struct host *h, const struct gt_registry_options *o)
 {
 	if (o->skip_verify)
@@ -230,6 +229,5 @@ struct gt_error *hosts_find(const char *dirs, const char *name, const struct gt_
 	GT_TRY(certificates_add(dir, h));
 	GT_TRY(hosts_options_apply(h, o));
 	own_fill(h, name, o);
-	/* an authority that somebody put there is meant to be looked at */
 	return NULL;
 }

@@ -29,6 +29,8 @@ struct host {
 	bool may_be_http; /* https is tried first, then http */
 };
 
+void host_done(struct host *h);
+
 struct hosts {
 	struct host *v; /* in the order in which they are tried */
 	size_t n;
@@ -47,6 +49,9 @@ GT_MUST_USE struct gt_error *hosts_find(const char *dirs, const char *name,
 GT_MUST_USE struct gt_error *hosts_parse(const char *file, const char *text, size_t len,
 					 const char *name, const struct gt_registry_options *o,
 					 struct hosts *out);
+
+/* Adds what the flags of a request say of TLS and headers, which holds for every host. */
+GT_MUST_USE struct gt_error *hosts_options_apply(struct host *h, const struct gt_registry_options *o);
 
 /* Whether it is this machine by name or address: "localhost", "127.0.0.1:5000", "[::1]". */
 bool host_is_loopback(const char *authority);

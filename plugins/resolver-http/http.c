@@ -307,7 +307,7 @@ static void blob_set(CURL *easy, CURLoption option, const struct gt_buf *b)
 
 static void tls_set(CURL *easy, const struct http_ask *a)
 {
-	bool skip = a->skip_verify || (a->tls && a->tls->skip_verify);
+	bool skip = a->tls && a->tls->skip_verify;
 
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, skip ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, skip ? 0L : 2L);
@@ -376,7 +376,8 @@ static void handle_set(struct http_exchange *x)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name server that hangs holds nobody up */
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+			 a->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)ARRIVAL_BYTES);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)milliseconds(a->limits.connect));

@@ -52,7 +52,7 @@ struct http_ask {
 	void *sent_arg;
 	const struct http_tls *tls; /* NULL: the system's authorities */
 	bool skip_client_cert; /* of 'tls' */
-	bool skip_verify; /* whatever 'tls' says */
+	bool http2; /* may be spoken */
 	struct http_limits limits;
 	const struct http_watch *watch;
 	const char *agent; /* User-Agent */

@@ -67,6 +67,9 @@ static const struct gt_option resolver_options[] = {
 	GT_OPT_SIZE(struct resolver_config, chunk_size, "0",
 		    "Push blobs in pieces of this size; 0: whole, and in pieces where the registry asks for "
 		    "it or takes nothing larger."),
+	GT_OPT_BOOL(struct resolver_config, http2, "false",
+		    "Speak HTTP/2 where the host does. Each transfer has a connection of its own, for which "
+		    "HTTP/1.1 takes half the time."),
 	GT_OPT_STRING(struct resolver_config, user_agent, "gantry/" PACKAGE_VERSION,
 		      "What registries are told of who asks."),
 	{ 0 },

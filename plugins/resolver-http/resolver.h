@@ -19,6 +19,7 @@ struct resolver_config {
 	int64_t max_retry_after;
 	int64_t helper_timeout;
 	uint64_t chunk_size;
+	bool http2;
 	char *user_agent;
 };
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a registry or a token server says: challenges, tokens, URLs, headers that are to be shown. */
+#include <config.h>
+
+#include "fuzz/fuzz.h"
+
+#include "plugins/resolver-http/auth.h"
+#include "plugins/resolver-http/challenge.h"
+#include "plugins/resolver-http/credentials.h"
+#include "plugins/resolver-http/watch.h"
+
+#include <gantry/buf.h>
+
+#include <assert.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	gt_autofree char *text = gt_xstrndup((const char *)data, size);
+	gt_autofree char *url = NULL, *token = NULL, *user = NULL, *password = NULL;
+	gt_auto(gt_buf) shown = GT_BUF_INIT;
+	struct challenge c = { 0 };
+	struct gt_error *e;
+	int64_t seconds;
+
+	challenge_parse(text, &c);
+	assert(!c.scheme || c.realm);
+	challenge_done(&c);
+	e = auth_token_parse(text, strlen(text), &token, &seconds);
+	assert(e || (*token && !strpbrk(token, "\r\n") && seconds >= 60));
+	gt_error_free(e);
+	url = url_join("https://r.example/v2/a/", text);
+	assert(!url || !strncmp(url, "http", 4));
+	credentials_decode(text, &user, &password);
+	watch_header(&shown, text, strlen(text));
+	for (const char *p = shown.s; *p; p++)
+		assert((unsigned char)*p >= ' ');
+	return 0;
+}
