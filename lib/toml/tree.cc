@@ -13,7 +13,11 @@
 
 /* What toml++ takes for granted and the text does not keep ends the parse, not the process. */
 struct broken_assumption {};
-#define TOML_ASSERT(expr) (static_cast<bool>(expr) ? void() : throw broken_assumption())
+[[noreturn]] static void assumption_break()
+{
+	throw broken_assumption();
+}
+#define TOML_ASSERT(expr) (static_cast<bool>(expr) ? void() : assumption_break())
 
 #define TOML_HEADER_ONLY 1 /* nothing of it is left to load at run time */
 #define TOML_EXCEPTIONS 0
