@@ -293,6 +293,7 @@ static pid_t child(void (*fn)(const char *dir, char digests[KEYS][80], unsigned 
 	ck_assert_int_ge(pid, 0);
 	if (pid)
 		return pid;
+	bench_forked();
 	fn(dir, digests, seed, ready);
 	exit(0);
 }

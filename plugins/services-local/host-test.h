@@ -31,6 +31,13 @@ void bench_folder_remove(char *dir);
 /* Where a file of what is mounted can be had without mounting it; the upper layer's. */
 char *bench_file(const struct gt_mounts *mounts, const char *name);
 
+/*
+ * To be called in a forked process: what it would write to the file that Check reads the test's course
+ * from goes nowhere, so that a process that is killed half-way does not garble it. A check that fails
+ * still ends the process, with a status that is not 0.
+ */
+void bench_forked(void);
+
 /* Fails the test if 'e' is one. */
 void ok(struct gt_error *e);
 /* Fails the test unless 'e' is of that class and its text has 'text' in it. */
