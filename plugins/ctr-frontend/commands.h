@@ -23,6 +23,9 @@ extern const struct ctr_command ctr_info;
 
 /* of the group `content`, in files of their own */
 extern const struct ctr_command ctr_content_fetch;
+extern const struct ctr_command ctr_content_fetch_blob;
+extern const struct ctr_command ctr_content_fetch_object;
+extern const struct ctr_command ctr_content_push_object;
 
 extern const struct ctr_flag ctr_snapshotter_flag[];
 extern const struct ctr_flag ctr_snapshot_label_flag[];

@@ -269,7 +269,18 @@ static const struct ctr_command label = {
 const struct ctr_command ctr_content = {
 	.name = "content",
 	.text = "manage content",
-	.commands = (const struct ctr_command *const[]){ &active, &delete_command,
-							 &ctr_content_fetch, &get, &ingest,
-							 &list, &label, NULL },
+	.commands =
+		(const struct ctr_command *const[]){
+			&active,
+			&delete_command,
+			&ctr_content_fetch,
+			&ctr_content_fetch_object,
+			&ctr_content_fetch_blob,
+			&get,
+			&ingest,
+			&list,
+			&ctr_content_push_object,
+			&label,
+			NULL,
+		},
 };

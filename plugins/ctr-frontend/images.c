@@ -15,6 +15,7 @@
 #include <client/image.h>
 #include <oci/reference.h>
 
+#include <search.h>
 #include <string.h>
 
 struct listing {
@@ -24,7 +25,35 @@ struct listing {
 	struct gt_platforms host;
 	const char *snapshotter;
 	bool quiet;
+	void *summaries; /* tsearch's tree of struct summary */
 };
+
+/* What a listing shows of a target, read once however many names it has. */
+struct summary {
+	char *digest;
+	char *type;
+	bool has_size;
+	int64_t size;
+	struct gt_strv platforms;
+};
+
+static int by_target(const void *a, const void *b)
+{
+	const struct summary *x = a, *y = b;
+	int order = strcmp(x->digest, y->digest);
+
+	return order ? order : strcmp(x->type, y->type);
+}
+
+static void summary_free(void *p)
+{
+	struct summary *s = p;
+
+	free(s->digest);
+	free(s->type);
+	gt_strv_done(&s->platforms);
+	free(s);
+}
 
 static struct gt_error *list_images(struct ctr *c, const struct ctr_column *columns, unsigned bits,
 				    struct gt_error *(*add)(void *, const struct gt_image *),
@@ -39,39 +68,62 @@ static struct gt_error *list_images(struct ctr *c, const struct ctr_column *colu
 	gt_platforms_add_host(&l.host);
 	e = gt_images_list(l.s, &c->call, &c->level->args, add, &l);
 	gt_platforms_done(&l.host);
+	tdestroy(l.summaries, summary_free);
 	if (!e && !l.quiet)
 		ctr_table_print(gt_steal(&table), empty);
 	return gt_error_wrap(e, "failed to list images");
 }
 
+/* An image of another platform alone, or one that is not all here, is nothing to complain about. */
+static struct gt_error *summary_read(struct listing *l, const struct gt_descriptor *target,
+				     struct summary *s)
+{
+	struct gt_error *e = gt_image_size(l->s, &l->c->call, target, &l->host, &s->size);
+
+	s->has_size = !e;
+	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	return gt_error_unless(gt_image_platforms(l->s, &l->c->call, target, &s->platforms),
+			       GT_NOT_FOUND);
+}
+
+static const struct summary *summary_of(struct listing *l, const struct gt_image *i)
+{
+	struct summary key = { .digest = i->target.digest, .type = i->target.media_type };
+	struct summary **found = tfind(&key, &l->summaries, by_target);
+	struct summary *s;
+	struct gt_error *e;
+
+	if (found)
+		return *found;
+	s = gt_xcalloc(1, sizeof(*s));
+	s->digest = gt_xstrdup(key.digest);
+	s->type = gt_xstrdup(key.type);
+	tsearch(s, &l->summaries, by_target);
+	e = summary_read(l, &i->target, s);
+	if (e)
+		ctr_log(l->c, "error", e, "failed to read image %s", i->name);
+	gt_error_free(e);
+	return s;
+}
+
 static struct gt_error *add_image(void *arg, const struct gt_image *i)
 {
-	gt_auto(gt_strv) platforms = { 0 };
+	const struct summary *s;
 	struct listing *l = arg;
-	struct gt_error *e;
-	int64_t size;
 
 	if (l->quiet) {
 		fprintf(l->c->out, "%s\n", i->name);
 		return NULL;
 	}
+	s = summary_of(l, i);
 	ctr_cell(l->table, i->name);
 	ctr_cell(l->table, i->target.media_type);
 	ctr_cell(l->table, i->target.digest);
-	e = gt_image_size(l->s, &l->c->call, &i->target, &l->host, &size);
-	if (e)
-		ctr_cell_or_dash(l->table, NULL);
+	if (s->has_size)
+		ctr_cell_binary(l->table, s->size);
 	else
-		ctr_cell_binary(l->table, size);
-	/* an image of another platform alone is nothing to complain about */
-	e = gt_error_unless(e, GT_NOT_FOUND);
-	if (!e)
-		e = gt_error_unless(gt_image_platforms(l->s, &l->c->call, &i->target, &platforms),
-				    GT_NOT_FOUND);
-	if (e)
-		ctr_log(l->c, "error", e, "failed to read image %s", i->name);
-	gt_error_free(e);
-	ctr_cell_strings(l->table, &platforms);
+		ctr_cell_or_dash(l->table, NULL);
+	ctr_cell_strings(l->table, &s->platforms);
 	ctr_cell_labels(l->table, &i->labels, "-");
 	return gt_call_check(&l->c->call);
 }
@@ -395,6 +447,7 @@ const struct ctr_command ctr_images = {
 			&ctr_image_mount,
 			&ctr_image_unmount,
 			&ctr_image_pull,
+			&ctr_image_push,
 			&ctr_image_prune,
 			&delete_command,
 			&tag,

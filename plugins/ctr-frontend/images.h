@@ -12,6 +12,7 @@ extern const struct ctr_command ctr_image_inspect;
 extern const struct ctr_command ctr_image_mount;
 extern const struct ctr_command ctr_image_prune;
 extern const struct ctr_command ctr_image_pull;
+extern const struct ctr_command ctr_image_push;
 extern const struct ctr_command ctr_image_unmount;
 
 /*
