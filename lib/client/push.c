@@ -52,7 +52,8 @@ static struct gt_error *add_manifest(struct push *p, const struct gt_descriptor 
 
 	if (has(&p->documents, d->digest))
 		return NULL;
-	GT_TRY(gt_image_read_manifest(p->s, p->call, d, &m));
+	GT_TRY(gt_error_wrap(gt_image_read_manifest(p->s, p->call, d, &m), "%s is not here",
+			     d->platform ? d->platform : "the manifest"));
 	GT_TRY(add_blob(p, &m.config));
 	for (size_t i = 0; i < m.layers.n; i++)
 		GT_TRY(add_blob(p, &m.layers.v[i]));
@@ -89,8 +90,7 @@ static struct gt_error *add_index(struct push *p, const struct gt_descriptor *d,
 
 		if (is_wanted(p, m))
 			GT_TRY(gt_error_wrap(add_node(p, m, depth + 1),
-					     "%s is not here in full (--platform pushes one alone)",
-					     m->platform ? m->platform : m->digest));
+					     "an index needs all its manifests (--platform pushes one alone)"));
 	}
 	if (!has(&p->documents, d->digest))
 		gt_descriptors_add(&p->documents, d);

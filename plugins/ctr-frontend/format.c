@@ -147,6 +147,44 @@ char *ctr_time_go(struct timespec t)
 	return utc(t, ' ', " +0000 UTC");
 }
 
+/* A number with up to nine digits behind the point, without zeros at the end. */
+static void add_fraction(struct gt_buf *b, int64_t v, int64_t unit)
+{
+	int64_t rest = v % unit;
+
+	gt_buf_addf(b, "%lld", (long long)(v / unit));
+	if (!rest)
+		return;
+	gt_buf_addc(b, '.');
+	while (rest) {
+		unit /= 10;
+		gt_buf_addc(b, (char)('0' + rest / unit));
+		rest %= unit;
+	}
+}
+
+char *ctr_duration_go(int64_t ns)
+{
+	const int64_t second = 1000000000;
+	struct gt_buf b = GT_BUF_INIT;
+	int64_t minutes = ns / (60 * second);
+
+	if (ns < 1000)
+		return gt_strf("%lld%s", (long long)ns, ns ? "ns" : "s");
+	if (ns < second) {
+		add_fraction(&b, ns, ns < 1000000 ? 1000 : 1000000);
+		gt_buf_adds(&b, ns < 1000000 ? "µs" : "ms");
+		return gt_buf_detach(&b);
+	}
+	if (minutes >= 60)
+		gt_buf_addf(&b, "%lldh", (long long)(minutes / 60));
+	if (minutes)
+		gt_buf_addf(&b, "%lldm", (long long)(minutes % 60));
+	add_fraction(&b, ns % (60 * second), second);
+	gt_buf_addc(&b, 's');
+	return gt_buf_detach(&b);
+}
+
 char *ctr_base64(const void *data, size_t len)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

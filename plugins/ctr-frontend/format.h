@@ -25,6 +25,8 @@ char *ctr_time_utc(struct timespec t); /* RFC 3339 with the fraction's digits th
 
 char *ctr_time_go(struct timespec t); /* "2006-01-02 15:04:05.999999999 +0000 UTC" */
 
+char *ctr_duration_go(int64_t ns); /* "1m2.5s", "105.588ms" */
+
 char *ctr_base64(const void *data, size_t len);
 
 /* New JSON values. */

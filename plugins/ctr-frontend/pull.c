@@ -8,7 +8,6 @@
 #include "registry.h"
 
 #include <gantry/buf.h>
-#include <gantry/quantity.h>
 
 #include <client/pull.h>
 
@@ -126,10 +125,9 @@ static struct gt_error *run_pull(struct ctr *c)
 	p.o.downloads = downloads > 0 && downloads < 64 ? downloads : downloads > 0 ? 64 : 0;
 	e = pull(&p, ctr_arg(c, 0));
 	if (!e && !p.quiet) {
-		gt_auto(gt_buf) took = GT_BUF_INIT;
+		gt_autofree char *took = ctr_duration_go(p.begin ? gt_now() - p.begin : 0);
 
-		gt_duration_print(p.begin ? gt_now() - p.begin : 0, &took);
-		fprintf(c->out, "done: %s\t\n", took.s);
+		fprintf(c->out, "done: %s\t\n", took);
 	}
 	pull_done(&p);
 	return e;

@@ -27,6 +27,23 @@ START_TEST(test_sizes)
 }
 END_TEST
 
+START_TEST(test_durations)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} all[] = {
+		{ 0, "0s" },		     { 1, "1ns" },
+		{ 1500, "1.5µs" },	     { 105588184, "105.588184ms" },
+		{ 2000000000, "2s" },	     { 62500000000, "1m2.5s" },
+		{ 3600000000000, "1h0m0s" }, { 5025000000001, "1h23m45.000000001s" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		expect_take(ctr_duration_go(all[i].ns), all[i].text);
+}
+END_TEST
+
 START_TEST(test_ages)
 {
 	static const struct {
@@ -179,6 +196,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, test_sizes);
+	tcase_add_test(t, test_durations);
 	tcase_add_test(t, test_ages);
 	tcase_add_test(t, test_times);
 	tcase_add_test(t, test_base64);
