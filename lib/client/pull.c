@@ -292,7 +292,7 @@ static struct gt_error *unpack(struct pull *p, const char *platform)
 	GT_TRY(feed(p, u, &v));
 	if (gt_parallel_is_done(p->downloads))
 		GT_TRY(tell_fetched(p));
-	GT_TRY(gt_unpack_finish(u));
+	GT_TRY(gt_error_wrap(gt_unpack_finish(u), "unpack %s", platform));
 	return step(p, GT_PULL_UNPACKED, platform, &v);
 }
 
@@ -305,8 +305,7 @@ static struct gt_error *unpack_all(struct pull *p)
 		GT_TRY(gt_image_platforms(p->s, call_of(p), &p->target, &p->platforms));
 	}
 	for (size_t i = 0; i < p->platforms.n; i++)
-		GT_TRY(gt_error_wrap(unpack(p, p->platforms.v[i]), "unpack %s",
-				     p->platforms.v[i]));
+		GT_TRY(unpack(p, p->platforms.v[i]));
 	return NULL;
 }
 

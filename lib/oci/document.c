@@ -128,9 +128,10 @@ static struct gt_error *head_parse(const char *what, const json_t *doc, const ch
 		*media_type = NULL;
 	}
 	GT_TRY(gt_json_int(what, doc, "schemaVersion", &version));
+	GT_TRY(kind_check(what, doc, type, *media_type, index));
 	if (version != 2)
 		return gt_error_new(GT_INVALID_ARGUMENT, "%s: schemaVersion is not 2", what);
-	return kind_check(what, doc, type, *media_type, index);
+	return NULL;
 }
 
 static struct gt_error *object_parse(const char *what, const void *data, size_t len, json_t **out)
