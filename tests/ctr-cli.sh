@@ -122,6 +122,7 @@ if command -v ctr >/dev/null && their=$(command ctr --version 2>/dev/null) && [ 
 		done < <("$ctr_program" $group --generate-bash-completion)
 		case "$group" in
 		images) is "$names" " inspect i prune usage" "names in: ctr $group" ;;
+		content) is "$names" " fetch-blob" "names in: ctr $group" ;;
 		"") is "$names" " system info" "names in: ctr" ;;
 		*) is "$names" "" "names in: ctr $group" ;;
 		esac
