@@ -151,6 +151,23 @@ make_image() { # [FILE NAME [PLATFORM...]]
 	}
 }
 
+# --- the daemon -----------------------------------------------------------------
+
+# gantryd on the test's configuration; g_ctr is containerd's own ctr in front of it.
+gantryd_socket=$work/state/gantry.sock
+start_gantryd() { # [FLAGS...]
+	"$(built gantryd)" "$@" 2>>"$work/gantryd.log" &
+	gantryd_pid=$!
+	wait_for 20 g_ctr version
+}
+g_ctr() { command timeout 120 /usr/bin/ctr --address "$gantryd_socket" "$@"; }
+end_gantryd() { # [SIGNAL]; its exit status goes to $status
+	kill -"${1:-TERM}" "$gantryd_pid" 2>/dev/null
+	wait "$gantryd_pid"
+	status=$?
+	gantryd_pid=
+}
+
 # --- clean-up ----------------------------------------------------------------
 
 # Processes whose command line names the test's folder: its shims, and nobody else's.
@@ -167,6 +184,7 @@ our_mounts() { awk -v w="$work/" 'index($5, w) == 1 { print $5 }' /proc/self/mou
 clean_up() {
 	local space id pid
 	trap - EXIT INT TERM HUP
+	[ -z "${gantryd_pid:-}" ] || end_gantryd 2>/dev/null
 	if [ -n "${GANTRY_CONFIG:-}" ]; then
 		for space in $(timeout 20 "$ctr_program" ns ls -q 2>/dev/null); do
 			for id in $(timeout 20 "$ctr_program" -n "$space" tasks ls -q 2>/dev/null); do

@@ -10,8 +10,6 @@
 
 /* Messages of one stream that no handler has taken yet: beyond, the client is not asked for more. */
 #define INBOX_HIGH (2 * 1024 * 1024)
-/* A client that lets so much wait is told nothing but that. */
-#define CONNECTION_QUEUED_MAX (64 * 1024 * 1024)
 /* Streams of one connection that it has given up while their handlers were at work. */
 #define UNWANTED_MAX 1024
 #define CALLS_MAX 200000
@@ -46,8 +44,9 @@ static void items_free(struct gt_h2_item *i)
 
 static void call_free(struct call *c)
 {
-	struct connection *conn = c->is_unwanted ? c->conn : NULL;
+	struct connection *conn = c->conn;
 
+	conn->unwanted -= c->is_unwanted;
 	atomic_fetch_sub(&c->server->queued, c->queued);
 	grpc_inbox_drop(c);
 	items_free(c->outbox);
@@ -59,8 +58,7 @@ static void call_free(struct call *c)
 	free((char *)c->pub.call.ns);
 	free((char *)c->pub.call.lease);
 	free(c);
-	if (conn)
-		grpc_connection_release(conn);
+	grpc_connection_release(conn);
 }
 
 static void call_reap(struct call *c)
@@ -236,6 +234,7 @@ static struct gt_h2_stream *op_open(struct gt_h2 *h2, int32_t id)
 	c->http_status = 415; /* until a content type says otherwise */
 	gt_buf_init(&c->text);
 	s->n_calls++;
+	conn->n_calls++;
 	return &c->stream;
 }
 
@@ -493,6 +492,7 @@ static void call_apply(struct call *c, struct gt_h2_item *items, bool has_result
 
 static void call_work(struct call *c)
 {
+	struct gt_grpc_server *s = c->server;
 	struct gt_h2_item *items;
 	struct gt_error *result;
 	bool has_result, go_on;
@@ -506,10 +506,10 @@ static void call_work(struct call *c)
 	go_on = c->is_stopped && c->inbox_bytes < INBOX_HIGH / 2;
 	if (go_on)
 		c->is_stopped = false;
-	pthread_mutex_unlock(&c->server->lock);
+	pthread_mutex_unlock(&s->lock);
 	call_apply(c, items, has_result, result, go_on);
 	call_reap(c);
-	pthread_mutex_lock(&c->server->lock);
+	pthread_mutex_lock(&s->lock);
 }
 
 void grpc_calls_work(struct gt_grpc_server *s)

@@ -180,33 +180,74 @@ static bool tell_next(struct call *c)
 	return true;
 }
 
-void grpc_call_run(struct call *c)
+/* With the lock held. */
+static void call_run(struct call *c)
 {
-	struct gt_grpc_server *s = c->server;
-
-	pthread_mutex_lock(&s->lock);
-	c->is_running = true;
 	while (tell_next(c))
 		;
 	c->is_running = false;
 	/* The loop frees it, if it was only waiting for this. */
 	if (c->is_closed && (!c->is_started || c->is_answered))
 		grpc_call_list(c);
+}
+
+void grpc_call_run(struct call *c)
+{
+	struct gt_grpc_server *s = c->server;
+
+	pthread_mutex_lock(&s->lock);
+	c->is_running = true;
+	call_run(c);
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void job_submit(struct call *c);
+
 static void call_job(struct gt_job *j)
 {
-	grpc_call_run(gt_container_of(j, struct call, job));
+	struct call *c = gt_container_of(j, struct call, job);
+	struct gt_grpc_server *s = c->server;
+	struct connection *conn = c->conn;
+	struct call *next;
+
+	pthread_mutex_lock(&s->lock);
+	if (!c->is_started && !c->is_gone && conn->queued > CONNECTION_QUEUED_MAX)
+		call_fail_take(c, gt_error_new(GT_RESOURCE_EXHAUSTED,
+					       "grpc: this connection's client does not read"));
+	call_run(c);
+	/* The call, and so the connection, stays as long as the lock is held. */
+	conn->jobs--;
+	next = conn->waiting;
+	if (next) {
+		conn->waiting = next->next_waiting;
+		if (!conn->waiting)
+			conn->waiting_last = &conn->waiting;
+		job_submit(next);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void job_submit(struct call *c)
+{
+	c->conn->jobs++;
+	c->job.run = call_job;
+	gt_pool_submit(c->server->pool, &c->job);
 }
 
 void grpc_call_post(struct call *c)
 {
+	struct connection *conn = c->conn;
+
 	if (c->is_running || news_of(c) == NOTHING)
 		return;
 	c->is_running = true;
-	c->job.run = call_job;
-	gt_pool_submit(c->server->pool, &c->job);
+	if (conn->jobs < c->server->jobs_max) {
+		job_submit(c);
+		return;
+	}
+	c->next_waiting = NULL;
+	*conn->waiting_last = c;
+	conn->waiting_last = &c->next_waiting;
 }
 
 /* --- for handlers --------------------------------------------------------------------- */

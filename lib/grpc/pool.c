@@ -22,24 +22,9 @@ struct gt_pool {
 	struct gt_job **last;
 	size_t queued;
 	size_t threads, idle, max;
+	bool is_used; /* since the heap was given back */
 	bool end;
 };
-
-struct gt_pool *gt_pool_new(size_t max)
-{
-	struct gt_pool *p = gt_xcalloc(1, sizeof(*p));
-	pthread_condattr_t a;
-
-	p->last = &p->first;
-	p->max = max;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&a);
-	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->work, &a);
-	pthread_condattr_destroy(&a);
-	pthread_cond_init(&p->gone, NULL);
-	return p;
-}
 
 void gt_pool_free(struct gt_pool *p)
 {
@@ -69,10 +54,17 @@ static struct gt_job *job_take(struct gt_pool *p)
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += IDLE_SECONDS;
 		p->idle++;
-		err = pthread_cond_timedwait(&p->work, &p->lock, &until);
+		err = p->threads > 1 || p->is_used ? pthread_cond_timedwait(&p->work, &p->lock, &until)
+						   : pthread_cond_wait(&p->work, &p->lock);
 		p->idle--;
-		if (err && !p->first)
+		if (!err || p->first)
+			continue;
+		if (p->threads > 1)
 			return NULL;
+		p->is_used = false;
+		pthread_mutex_unlock(&p->lock);
+		malloc_trim(0);
+		pthread_mutex_lock(&p->lock);
 	}
 	j = p->first;
 	if (!j)
@@ -81,6 +73,7 @@ static struct gt_job *job_take(struct gt_pool *p)
 	if (!p->first)
 		p->last = &p->first;
 	p->queued--;
+	p->is_used = true;
 	return j;
 }
 
@@ -88,7 +81,6 @@ static void *pool_thread(void *arg)
 {
 	struct gt_pool *p = arg;
 	struct gt_job *j;
-	bool was_last;
 
 	pthread_mutex_lock(&p->lock);
 	while ((j = job_take(p))) {
@@ -96,35 +88,56 @@ static void *pool_thread(void *arg)
 		j->run(j);
 		pthread_mutex_lock(&p->lock);
 	}
-	was_last = p->threads == 1 && !p->end;
-	if (was_last) { /* counts as a thread until that is done: the pool lives so long */
-		pthread_mutex_unlock(&p->lock);
-		malloc_trim(0);
-		pthread_mutex_lock(&p->lock);
-	}
 	p->threads--;
-	/* What came meanwhile found a thread that was about to go. */
 	pthread_cond_broadcast(&p->gone);
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
 /* With the lock held. */
-static void thread_start(struct gt_pool *p)
+static int thread_start(struct gt_pool *p)
 {
 	pthread_attr_t a;
 	sigset_t all, old;
 	pthread_t t;
+	int err;
 
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, STACK_SIZE);
 	pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all); /* signals are the main thread's */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&t, &a, pool_thread, p) == 0)
+	err = pthread_create(&t, &a, pool_thread, p);
+	if (!err)
 		p->threads++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&a);
+	return err;
+}
+
+struct gt_error *gt_pool_new(size_t max, struct gt_pool **out)
+{
+	struct gt_pool *p = gt_xcalloc(1, sizeof(*p));
+	pthread_condattr_t a;
+	int err;
+
+	p->last = &p->first;
+	p->max = max;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&a);
+	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->work, &a);
+	pthread_condattr_destroy(&a);
+	pthread_cond_init(&p->gone, NULL);
+	pthread_mutex_lock(&p->lock);
+	err = thread_start(p);
+	pthread_mutex_unlock(&p->lock);
+	if (err) {
+		gt_pool_free(p);
+		return gt_error_errno(GT_RESOURCE_EXHAUSTED, err, "start a thread");
+	}
+	*out = p;
+	return NULL;
 }
 
 void gt_pool_submit(struct gt_pool *p, struct gt_job *j)
@@ -134,16 +147,9 @@ void gt_pool_submit(struct gt_pool *p, struct gt_job *j)
 	*p->last = j;
 	p->last = &j->next;
 	p->queued++;
+	/* Where no more threads are to be had, those that there are do it. */
 	if (p->queued > p->idle && p->threads < p->max)
 		thread_start(p);
-	if (!p->threads) { /* none to be had: better late for others than never for this one */
-		p->first = NULL;
-		p->last = &p->first;
-		p->queued = 0;
-		pthread_mutex_unlock(&p->lock);
-		j->run(j);
-		return;
-	}
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }

@@ -53,6 +53,7 @@ struct call {
 	/* Under the server's lock. */
 	bool is_closed; /* the stream is over */
 	bool is_running; /* a worker has it, or is about to */
+	struct call *next_waiting; /* for a worker, in its connection's list */
 	bool is_started; /* its handler has been called, and owes an answer */
 	bool is_answered;
 	bool is_listed; /* in the server's list for the loop */
@@ -77,10 +78,15 @@ struct connection {
 	struct connection **link;
 	struct connection *next_dirty;
 	struct gt_watch watch;
-	size_t queued; /* bytes in its streams' queues */
+	_Atomic size_t queued; /* bytes in its streams' queues */
+	size_t n_calls; /* that are not freed: they keep it, and it may be closed */
 	size_t unwanted; /* calls whose handlers run though their streams are over */
 	bool is_dirty;
-	bool is_closed; /* kept for the unwanted calls alone */
+	bool is_closed;
+	/* Under the server's lock: no connection has all workers. */
+	size_t jobs; /* in the pool */
+	struct call *waiting;
+	struct call **waiting_last;
 };
 
 struct listener {
@@ -94,6 +100,7 @@ struct listener {
 struct gt_grpc_server {
 	struct gt_loop *loop;
 	struct gt_pool *pool;
+	size_t jobs_max; /* of one connection */
 	struct entry *entries; /* sorted by path */
 	size_t n_entries;
 	struct listener *listeners;
@@ -123,6 +130,9 @@ struct gt_grpc_server {
 	bool is_sleeping;
 };
 
+/* A client that lets so much wait is told nothing but that. */
+#define CONNECTION_QUEUED_MAX (64 * 1024 * 1024)
+
 /* call.c, in the loop's thread */
 extern const struct gt_h2_ops grpc_call_ops;
 /* Does what workers have left to be done. */
@@ -144,7 +154,7 @@ void grpc_inbox_drop(struct call *c);
 
 /* server.c, in the loop's thread */
 void grpc_connection_dirty(struct connection *conn);
-/* One of the calls that a closed connection was kept for is gone. */
+/* One of its calls is freed. */
 void grpc_connection_release(struct connection *conn);
 struct entry *grpc_entry_find(struct gt_grpc_server *s, const char *path, size_t len);
 bool grpc_service_is_known(const struct gt_grpc_server *s, const char *name, size_t len);

@@ -93,7 +93,7 @@ void grpc_connection_dirty(struct connection *conn)
 
 void grpc_connection_release(struct connection *conn)
 {
-	if (--conn->unwanted == 0 && conn->is_closed)
+	if (--conn->n_calls == 0 && conn->is_closed)
 		free(conn);
 }
 
@@ -102,7 +102,7 @@ static void connection_close(struct connection *conn)
 {
 	struct gt_grpc_server *s = conn->server;
 
-	conn->unwanted++; /* keeps it until the end of this */
+	conn->n_calls++; /* keeps it until the end of this */
 	gt_loop_unwatch(s->loop, &conn->watch);
 	gt_h2_done(&conn->h2);
 	close(conn->h2.fd);
@@ -157,6 +157,7 @@ struct gt_error *gt_grpc_server_serve_take(struct gt_grpc_server *s, int fd)
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	conn->server = s;
+	conn->waiting_last = &conn->waiting;
 	conn->watch.fn = connection_event;
 	if (!e)
 		e = gt_loop_watch(s->loop, &conn->watch, fd, EPOLLIN);
@@ -415,13 +416,15 @@ struct gt_error *gt_grpc_server_new(const struct gt_grpc_service *services, size
 	gt_buf_init(&s->spare);
 	s->listed_last = &s->listed;
 	s->room = gt_xmalloc(GT_H2_READ);
-	s->pool = gt_pool_new(workers);
+	s->jobs_max = workers / 4 ? workers / 4 : 1;
 	s->sweep_timer.fn = sweep;
 	s->drain_timer.fn = drain_over;
 	grpc_deadlines_init(s);
 	s->wake.fn = wake;
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e = s->wake_fd < 0 ? gt_error_errno(GT_RESOURCE_EXHAUSTED, errno, "eventfd") : NULL;
+	if (!e)
+		e = gt_pool_new(workers, &s->pool);
 	if (!e)
 		e = gt_loop_new(&s->loop);
 	if (!e)
