@@ -122,6 +122,9 @@ is "$(cat "$work"/p[0-9]* | sort -n | tr '\n' ' ')" "$(seq -s ' ' 20) " "20 exec
 like "$(t tasks ps d1)" "PID +INFO" "ps"
 like "$(t tasks metrics d1)" "memory.usage_in_bytes +[0-9]+|memory\.usage +[0-9]+" "metrics"
 
+is "$(call d1 Update 1=d1 '2=any:types.containerd.io/opencontainers/runtime-spec/1/LinuxResources:{"pids":{"limit":66}}')" OK "update"
+is "$(cat "/sys/fs/cgroup/pids/$CONTAINERD_NAMESPACE/d1/pids.max" 2>/dev/null || cat "/sys/fs/cgroup/$CONTAINERD_NAMESPACE/d1/pids.max")" 66 "its limit is what update said"
+
 # --- errors, by containerd's table ---------------------------------------------
 is "$(call d1 State 1=nope)" "5 container not created: not found" "unknown container"
 is "$(call d1 State 1=d1 2=nope)" "5 process does not exist nope: not found" "unknown exec"
@@ -222,6 +225,25 @@ wait "$containerd_pid" 2>/dev/null
 start_containerd
 is "$(t tasks ls | awk '$1 == "s1" { print $2, $3 }')" "$task RUNNING" "a new daemon finds the task"
 is "$(t tasks exec --fifo-dir "$work/fifo" --exec-id e1 s1 echo back </dev/null)" back "and can exec in it"
+# What happens while nobody listens is told once somebody does.
+t run -d $R $B s2 sleep 1000 </dev/null
+t tasks exec --fifo-dir "$work/fifo" --detach --exec-id long s2 sleep 2000
+xpid=$(t tasks ps s2 | awk '/long/ { print $1 }')
+spid=$(t tasks ls | awk '$1 == "s2" { print $2 }')
+kill -KILL "$containerd_pid"
+wait "$containerd_pid" 2>/dev/null
+kill -KILL "$xpid"
+sleep 0.5
+start_containerd
+t events >"$work/events.late" 2>&1 &
+events=$!
+wait_for 15 grep -q '/tasks/exit .*"id":"long"' "$work/events.late"
+sleep 1
+is "$(grep -w s2 "$work/events.late" | grep -c '/tasks/exit .*"id":"long".*"exit_status":137')" 1 "an exit while the daemon was away is told, once"
+pkill -P $events -x ctr 2>/dev/null
+kill $events 2>/dev/null
+is "$(t tasks ls | awk '$1 == "s2" { print $2, $3 }')" "$spid RUNNING" "and the task runs on"
+removed s2
 kill -KILL "$(shim_of s1)"
 ok "a shim that is killed: its task is gone" wait_for 10 test -z "$(t tasks ls -q | grep s1)"
 ok "and so is its process" wait_for 5 test ! -e "/proc/$task"
@@ -265,10 +287,22 @@ ok "a container that runs out of memory: the event says so" wait_for 5 grep -q '
 
 # --- events ----------------------------------------------------------------------
 t run --rm $R $B told true </dev/null
-wait_for 5 grep -q '/containers/delete .*told' "$work/events"
+wait_for 5 grep -qw '/containers/delete .*told' "$work/events"
+t run -d $R $B told2 sleep 1000 </dev/null
+t tasks exec --fifo-dir "$work/fifo" --exec-id x1 told2 sh -c 'exit 3'
+t tasks pause told2
+t tasks resume told2
+t tasks kill -s KILL told2
+wait_for 5 status_is told2 STOPPED
+removed told2
+wait_for 5 grep -q '/containers/delete .*told2' "$work/events"
 pkill -P $events -x ctr 2>/dev/null
 kill $events 2>/dev/null
-is "$(grep told "$work/events" | grep -o '/[a-z]*/[a-z]* ' | grep -v snapshot | tr -d '\n')" \
+is "$(grep -w told2 "$work/events" | grep -o '/tasks/[a-z-]* ' | tr -d '\n')" \
+	"/tasks/create /tasks/start /tasks/exec-added /tasks/exec-started /tasks/exit /tasks/paused /tasks/resumed /tasks/exit /tasks/delete " \
+	"events of all topics, in order, none twice"
+like "$(grep -w told2 "$work/events" | grep /tasks/exit | head -n 1)" '"id":"x1",.*"exit_status":3' "the first exit is the exec's"
+is "$(grep -w told "$work/events" | grep -o '/[a-z]*/[a-z]* ' | grep -v snapshot | tr -d '\n')" \
 	"/containers/create /tasks/create /tasks/start /tasks/exit /tasks/delete /containers/delete " "events of a run, in order"
 
 # --- memory ----------------------------------------------------------------------

@@ -4,6 +4,8 @@ import glob
 import hashlib
 import json
 import os
+import re
+import shutil
 import signal
 import stat
 import struct
@@ -436,7 +438,203 @@ def test_crun():
     shim.call("Shutdown", [(1, "r1")])
 
 
-for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun):
+V3 = "containerd.task.v3.Task"
+
+
+def test_v3():
+    """Every method by the name that version 3 has for it."""
+    path = bundle("v3", ["sh", "-c", "read x; echo got $x; sleep 1000"])
+    shim = connect("v3", path)
+    out, stdin = WORK + "/v3.out", WORK + "/v3.in"
+    os.mkfifo(stdin)
+    call = lambda method, *fields: shim.call(method, list(fields), service=V3)
+    me = (1, "v3")
+    same(dict(decode(call("Connect", me)[2])).get(3, b""), b"", "v3: connect, no container yet")
+    code, _, reply = call("Create", me, (2, path), (5, stdin), (6, "file://" + out), (10, options()))
+    pid = dict(decode(reply)).get(1)
+    ok(code == 0 and pid, "v3: create")
+    state = dict(decode(call("State", me)[2]))
+    same((state[3], state[4]), (pid, 1), "v3: state, created")
+    same(dict(decode(call("Start", me)[2])).get(1), pid, "v3: start")
+    with open(stdin, "w") as f:
+        f.write("input\n")
+    ok(until(lambda: os.path.exists(out) and open(out).read() == "got input\n"), "v3: input and output")
+    same(call("CloseIO", me, (3, 1))[0], 0, "v3: close_io")
+    same(call("Exec", me, (2, "x"), (7, process(["sleep", "1000"])))[:2], (0, ""), "v3: exec")
+    xpid = dict(decode(call("Start", me, (2, "x"))[2])).get(1)
+    ok(xpid and xpid != pid, "v3: start of it", xpid)
+    same(call("ResizePty", me, (3, 80), (4, 25))[0], 0, "v3: resize, where there is no terminal")
+    found = [dict(decode(v)).get(1) for n, v in decode(call("Pids", me)[2]) if n == 1]
+    ok(pid in found and xpid in found, "v3: pids", found)
+    same(call("Pause", me)[:2], (0, ""), "v3: pause")
+    same(dict(decode(call("State", me)[2]))[4], 4, "v3: state, paused")
+    same(call("Resume", me)[:2], (0, ""), "v3: resume")
+    resources = field(1, "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources") + field(2, json.dumps({"pids": {"limit": 55}}))
+    same(call("Update", me, (2, resources))[:2], (0, ""), "v3: update")
+    stats = dict(decode(dict(decode(call("Stats", me)[2]))[1]))
+    same(dict(decode(dict(decode(stats[2]))[2 if b"v1" in stats[1] else 1])).get(2), 55, "v3: stats show it")
+    same(call("Shutdown", me)[:2], (0, ""), "v3: shutdown while there is a container")
+    same(call("Kill", me, (2, "x"), (3, 9))[:2], (0, ""), "v3: kill of the exec")
+    same(dict(decode(call("Wait", me, (2, "x"))[2])).get(1), 137, "v3: wait for it")
+    same(dict(decode(call("Delete", me, (2, "x"))[2])).get(2), 137, "v3: delete of it")
+    same(call("Kill", me, (3, 15), (4, 1))[:2], (0, ""), "v3: kill all")
+    same(call("Kill", me, (3, 9))[:2], (0, ""), "v3: kill")
+    same(dict(decode(call("Wait", me)[2])).get(1), 137, "v3: wait")
+    same(dict(decode(call("Delete", me)[2])).get(2), 137, "v3: delete")
+    same(call("State", me)[:2], (5, "container not created: not found"), "v3: errors are the same")
+    same(call("Shutdown", me)[0], 0, "v3: shutdown")
+
+
+def test_bad_input():
+    """What no client may send, and what it is told."""
+    path = bundle("inp", ["sleep", "1000"])
+    shim = connect("inp", path)
+    pid = shim_pid(shim)
+    before = fds(pid)
+    for bad in ("a/b", "..", "", "x" * 77, "a b", "-a", "a\nb", "\u00e9"):
+        code, text, _ = shim.call("Create", [(1, bad), (2, path), (10, options())])
+        ok(code == 3 and "identifier" in text, "create: id %r is refused" % bad[:10], code, text)
+    same(shim.call("State", [(1, "nobody")])[:2], (5, "container not created: not found"), "an unknown container")
+
+    def refused(what, want, process=None, linux=None, mounts=None):
+        where = bundle("bad2", ["sleep", "1000"], process=process or {}, linux=linux or {})
+        if mounts:
+            with open(where + "/config.json") as f:
+                spec = json.load(f)
+            spec["mounts"] += mounts
+            with open(where + "/config.json", "w") as f:
+                json.dump(spec, f)
+        code, text, _ = create(shim, "bad2", where)
+        if code == 0:  # only the start finds out
+            code, text, _ = shim.call("Start", [(1, "bad2")])
+            finish(shim, "bad2")
+        ok(code in (2, 3) and re.search(want, text), "%s: refused" % what, code, text)
+        same(shim.call("State", [(1, "bad2")])[:2], (5, "container not created: not found"), "%s: nothing is left" % what)
+        shutil.rmtree(where)
+
+    number = "cannot unmarshal number|invalid"
+    for uid in (-1, 4294967296, 1e3 + 0.5):
+        refused("uid %s" % uid, number, process={"user": {"uid": uid, "gid": 0}})
+    refused("gid 4294967296", number, process={"user": {"uid": 0, "gid": 4294967296}})
+    refused("memory limit 2^64", number, linux={"resources": {"memory": {"limit": 1 << 64}}})
+    refused("memory limit -5", "OCI runtime create failed", linux={"resources": {"memory": {"limit": -5}}})
+    refused("memory limit 1", "OCI runtime (create|start) failed", linux={"resources": {"memory": {"limit": 1}}})
+    refused("a mount whose source is missing", "no such file or directory",
+            mounts=[{"destination": "/mnt", "type": "bind", "source": "/no/such/source", "options": ["rbind"]}])
+    refused("no arguments", "OCI runtime create failed", process={"args": []})
+    refused("a working folder that is relative", "OCI runtime create failed", process={"cwd": "tmp"})
+
+    same(create(shim, "inp", path)[0], 0, "after all this a container can be created")
+    same(create(shim, "inp", path)[:2], (6, "task inp: already exists"), "but not twice")
+    same(shim.call("Kill", [(1, "inp"), (3, 0xFFFFFFFF)])[0], 2, "signal 4294967295 is refused")
+    same(shim.call("Start", [(1, "inp")])[0], 0, "it starts")
+    for bad in ("a/b", "..", "x" * 77, "a b"):
+        same(shim.call("Exec", [(1, "inp"), (2, bad), (7, process(["true"]))])[0], 3, "exec: id %r is refused" % bad[:10])
+    same(shim.call("Exec", [(1, "inp"), (7, process(["true"]))])[0], 3, "exec: no id is refused")
+    same(shim.call("Exec", [(1, "inp"), (2, "e"), (7, process(["true"]))])[0], 0, "exec")
+    same(shim.call("Exec", [(1, "inp"), (2, "e"), (7, process(["true"]))])[:2], (6, "id e: already exists"), "exec: an id that is taken")
+    same(shim.call("Kill", [(1, "inp"), (2, "e"), (3, 9)])[:2], (9, "process not created: failed precondition"),
+         "kill of an exec that has not started")
+    same(dict(decode(shim.call("Delete", [(1, "inp"), (2, "e")])[2])).get(2, 0), 0, "delete of one that never did")
+    for what, spec in (("no JSON", "{ no json"), ("a list", "[]"), ("nothing", ""), ("a uid of -1", '{"user":{"uid":-1},"args":["true"],"cwd":"/"}')):
+        shim.call("Exec", [(1, "inp"), (2, "j"), (7, field(1, "types.containerd.io/opencontainers/runtime-spec/1/Process") + field(2, spec))])
+        code, text, _ = shim.call("Start", [(1, "inp"), (2, "j")])
+        ok(code in (2, 3, 5) and text, "exec whose document is %s: refused" % what, code, text)
+        shim.call("Delete", [(1, "inp"), (2, "j")])
+    for limit in (1 << 64, "many"):
+        resources = field(1, "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources") + field(
+            2, json.dumps({"memory": {"limit": limit}}))
+        code, text, _ = shim.call("Update", [(1, "inp"), (2, resources)])
+        ok(code == 2 and text.startswith("OCI runtime update failed: "), "update: memory limit %s is refused" % limit, code, text)
+    code, text, _ = shim.call("ResizePty", [(1, "inp"), (3, 1 << 20), (4, 1)])
+    same(code, 3, "a terminal a million wide is refused")
+    # Frames that are none.
+    for frame in (b"\xff\xff\xff\xff\0\0\0\1\1\0", struct.pack(">IIBB", 1 << 31, 1, 1, 0), struct.pack(">IIBB", 9, 1, 1, 0) + b"\xff" * 9,
+                  struct.pack(">IIBB", 0, 2, 1, 0), struct.pack(">IIBB", 10, 1, 1, 0) + b"short"):
+        s = Shim(shim.sock.getpeername())
+        s.sock.sendall(frame)
+        s.sock.close()
+    same(shim.call("State", [(1, "inp")])[0], 0, "after frames that are none it answers")
+    same(finish(shim, "inp"), 0, "kill, wait, delete")
+    ok(until(lambda: fds(pid) == before), "no descriptor is left", before, fds(pid))
+    shim.call("Shutdown", [(1, "inp")])
+
+
+def test_hostile():
+    """A container that wants out, and one that wants the shim's memory."""
+    path = bundle("h2", ["sleep", "1000"])
+    shim = connect("h2", path)
+    pid = dict(decode(create(shim, "h2", path)[2]))[1]
+    server = shim_pid(shim)
+    shim.call("Start", [(1, "h2")])
+    with open("/proc/%d/mountinfo" % pid) as f:
+        ours = f.read()
+    same(sorted(os.listdir("/proc/%d/fd" % pid)), ["0", "1", "2"], "a container has its own descriptors only")
+
+    def looks_out(n, as_exec):
+        out = "%s/cwd.out" % WORK
+        cwd = "/proc/self/fd/%d" % n
+        args = ["sh", "-c", "ls ../../../../../../../..; ls /proc/self/cwd/../../../../../../.."]
+        if as_exec:
+            spec = {"user": {"uid": 0, "gid": 0}, "args": args, "env": ["PATH=/bin"], "cwd": cwd}
+            shim.call("Exec", [(1, "h2"), (2, "w"), (5, "file://" + out),
+                               (7, field(1, "types.containerd.io/opencontainers/runtime-spec/1/Process") + field(2, json.dumps(spec)))])
+            if shim.call("Start", [(1, "h2"), (2, "w")])[0] == 0:
+                shim.call("Wait", [(1, "h2"), (2, "w")])
+            shim.call("Delete", [(1, "h2"), (2, "w")])
+        else:
+            where = bundle("w", args, process={"cwd": cwd})
+            if create(shim, "w", where, more=[(6, "file://" + out)])[0] == 0:
+                shim.call("Start", [(1, "w")])
+                shim.call("Wait", [(1, "w")])
+                shim.call("Delete", [(1, "w")])
+            shutil.rmtree(where)
+        text = open(out).read() if os.path.exists(out) else ""
+        if os.path.exists(out):
+            os.unlink(out)
+        return bool({"sys", "etc", "usr", "home"} & set(text.split()))  # the container has none of these
+
+    for as_exec in (False, True):
+        found = [n for n in range(3, 24) if looks_out(n, as_exec)]
+        same(found, [], "a working folder of /proc/self/fd/N gets %s out" % ("no exec" if as_exec else "nobody"))
+
+    # A client that writes without end to one that never reads.
+    stdin = WORK + "/h2.in"
+    os.mkfifo(stdin)
+    shim.call("Exec", [(1, "h2"), (2, "deaf"), (4, stdin), (7, process(["sleep", "1000"]))])
+    fd = os.open(stdin, os.O_RDWR | os.O_NONBLOCK)
+    shim.call("Start", [(1, "h2"), (2, "deaf")])
+
+    def rss():
+        with open("/proc/%d/smaps_rollup" % server) as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("Pss_Anon:"))
+
+    before, sent, end = rss(), 0, time.time() + 2
+    while time.time() < end:
+        try:
+            sent += os.write(fd, b"x" * 65536)
+        except BlockingIOError:
+            time.sleep(0.01)
+    ok(sent < 1 << 20, "who never reads its stdin is sent what pipes hold", sent)
+    ok(rss() - before < 100, "and the shim's memory does not grow", before, rss())
+    with open("/proc/%d/stat" % server) as f:
+        ticks = sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
+    time.sleep(1)
+    with open("/proc/%d/stat" % server) as f:
+        ok(sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13]) - ticks < 20, "nor does it spin")
+    same(shim.call("State", [(1, "h2")])[0], 0, "and it answers")
+    shim.call("Kill", [(1, "h2"), (2, "deaf"), (3, 9)])
+    shim.call("Wait", [(1, "h2"), (2, "deaf")])
+    shim.call("Delete", [(1, "h2"), (2, "deaf")])
+    os.close(fd)
+    with open("/proc/net/unix") as f:
+        same([line for line in f if "@" in line and ("gantry" in line or "containerd" in line and WORK in line)], [],
+             "no abstract socket")
+    same(finish(shim, "h2"), 0, "kill, wait, delete")
+    shim.call("Shutdown", [(1, "h2")])
+
+
+for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile):
     try:
         test()
     except Exception as e:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A ttrpc client for tests: calls one method of a shim's task service and prints what it answers.
 
-usage: shim_client.py SOCKET METHOD [FIELD=VALUE ...]     VALUE: text, or u:NUMBER
+usage: shim_client.py SOCKET METHOD [FIELD=VALUE ...]     VALUE: text, u:NUMBER or any:TYPE:TEXT
 Prints "OK FIELD=VALUE ..." (numbers plain, text and bytes escaped) or "CODE TEXT".
 """
 import socket
@@ -99,7 +99,12 @@ def main():
     fields = []
     for arg in sys.argv[3:]:
         number, value = arg.split("=", 1)
-        fields.append((int(number), int(value[2:]) if value.startswith("u:") else value))
+        if value.startswith("u:"):
+            value = int(value[2:])
+        elif value.startswith("any:"):
+            _, kind, text = value.split(":", 2)
+            value = field(1, kind) + field(2, text)
+        fields.append((int(number), value))
     method = sys.argv[2]
     service = "containerd.task.v2.Task"
     if "/" in method:
