@@ -130,3 +130,12 @@ struct gt_error *gt_containers_remove(struct gt_services *s, struct gt_call *cal
 	GT_TRY(gt_identifier_check("container id", id));
 	return s->ops->containers->remove(s, call, id);
 }
+
+struct gt_error *gt_containers_remove_whole(struct gt_services *s, struct gt_call *call,
+					    const char *id)
+{
+	GT_TRY(gt_op_check_ns(s->ops->containers && s->ops->containers->remove_whole, s->init,
+			    "containers.remove_whole", call));
+	GT_TRY(gt_identifier_check("container id", id));
+	return s->ops->containers->remove_whole(s, call, id);
+}

@@ -51,6 +51,11 @@ struct gt_containers_ops {
 				 void *arg);
 	/* NOT_FOUND. The record alone: task and snapshot are the caller's to delete. */
 	struct gt_error *(*remove)(struct gt_services *s, struct gt_call *call, const char *id);
+	/*
+	 * NOT_FOUND. The record and the snapshot that it names, in one step that is done or not done. Optional,
+	 * absent where the two are records of different stores: the snapshot first, then the record.
+	 */
+	struct gt_error *(*remove_whole)(struct gt_services *s, struct gt_call *call, const char *id);
 };
 
 GT_MUST_USE struct gt_error *gt_containers_get(struct gt_services *s, struct gt_call *call,
@@ -67,5 +72,7 @@ gt_containers_list(struct gt_services *s, struct gt_call *call, const struct gt_
 		   struct gt_error *(*fn)(void *, const struct gt_container *), void *arg);
 GT_MUST_USE struct gt_error *gt_containers_remove(struct gt_services *s, struct gt_call *call,
 						  const char *id);
+GT_MUST_USE struct gt_error *gt_containers_remove_whole(struct gt_services *s, struct gt_call *call,
+							const char *id);
 
 #endif

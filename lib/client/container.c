@@ -259,13 +259,19 @@ static struct gt_error *root_snapshot(struct gt_services *s, struct gt_call *cal
 struct gt_error *gt_container_remove_parts(struct gt_services *s, struct gt_call *call,
 					   const struct gt_container *c, bool keep_snapshot)
 {
-	/* The snapshot first: should we die in between, the record says what to delete again. */
+	struct gt_error *e;
+
 	if (keep_snapshot && *c->snapshot_key)
 		GT_TRY(root_snapshot(s, call, c));
-	if (!keep_snapshot && *c->snapshot_key)
-		GT_TRY(gt_error_unless(gt_snapshots_remove(s, call, c->snapshotter,
-							   c->snapshot_key),
-				       GT_NOT_FOUND));
+	if (keep_snapshot || !*c->snapshot_key)
+		return gt_containers_remove(s, call, c->id);
+	e = gt_containers_remove_whole(s, call, c->id);
+	if (gt_error_class(e) != GT_UNIMPLEMENTED)
+		return e;
+	gt_error_free(e);
+	/* The snapshot first: should we die in between, the record says what to delete again. */
+	GT_TRY(gt_error_unless(gt_snapshots_remove(s, call, c->snapshotter, c->snapshot_key),
+			       GT_NOT_FOUND));
 	return gt_containers_remove(s, call, c->id);
 }
 

@@ -3,6 +3,7 @@
 
 #include "fields.h"
 #include "records.h"
+#include "snapshots.h"
 
 #include <gantry/api-containers.h>
 #include <wire/objects.h>
@@ -228,18 +229,74 @@ static struct gt_error *list(struct gt_services *s, struct gt_call *call,
 	return records_list_all(local_of(s), call, &container_kind, filters, visit, &v);
 }
 
+static void tell_removed(struct local *l, struct gt_call *call, const char *id)
+{
+	gt_auto(gt_arena) a = { 0 };
+	Containerd__Events__ContainerDelete *event =
+		gt_arena_message(&a, &containerd__events__container_delete__descriptor);
+
+	event->id = (char *)id;
+	local_publish(l, call->ns, "/containers/delete", &event->base);
+}
+
 static struct gt_error *remove_container(struct gt_services *s, struct gt_call *call,
 					 const char *id)
 {
 	gt_auto(record) r = RECORD_INIT;
-	gt_auto(gt_arena) a = { 0 };
-	Containerd__Events__ContainerDelete *event;
 
 	GT_TRY(record_name(&r, &container_kind, call, NULL, id));
 	GT_TRY(records_remove(local_of(s), call, &r));
-	event = gt_arena_message(&a, &containerd__events__container_delete__descriptor);
-	event->id = (char *)id;
-	local_publish(local_of(s), call->ns, "/containers/delete", &event->base);
+	tell_removed(local_of(s), call, id);
+	return NULL;
+}
+
+struct whole {
+	const struct record *r;
+	const struct gt_container *seen;
+	struct snapshot_removal *snapshot;
+	bool has_snapshot; /* out: it was there */
+};
+
+static struct gt_error *whole_remove(struct gt_txn *t, void *arg)
+{
+	struct whole *w = arg;
+	gt_auto(gt_container) now = { 0 };
+	struct gt_error *e;
+
+	GT_TRY(record_get(t, w->r, &now));
+	if (strcmp(now.snapshot_key, w->seen->snapshot_key) ||
+	    strcmp(now.snapshotter, w->seen->snapshotter))
+		return gt_error_new(GT_ABORTED, "container %s was given another snapshot meanwhile",
+				    now.id);
+	e = snapshot_remove_record(t, w->snapshot);
+	w->has_snapshot = !e;
+	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	return record_remove(t, w->r);
+}
+
+static struct gt_error *remove_whole(struct gt_services *s, struct gt_call *call, const char *id)
+{
+	struct local *l = local_of(s);
+	gt_auto(record) r = RECORD_INIT;
+	gt_auto(record) key = RECORD_INIT;
+	gt_auto(gt_container) c = { 0 };
+	struct place p;
+	struct snapshot_removal snapshot = { .p = &p, .r = &key };
+	struct whole w = { .r = &r, .seen = &c, .snapshot = &snapshot };
+	struct gt_error *e;
+
+	GT_TRY(record_name(&r, &container_kind, call, NULL, id));
+	GT_TRY(records_get(l, call, &r, &c));
+	if (!*c.snapshot_key)
+		return remove_container(s, call, id);
+	GT_TRY(place_find(s, call, c.snapshotter, &p));
+	GT_TRY(place_record(&p, c.snapshot_key, &key));
+	e = local_update(l, call, whole_remove, &w);
+	if (!e && w.has_snapshot)
+		snapshot_removed(&snapshot, c.snapshot_key);
+	snapshot_done(&snapshot.object);
+	GT_TRY(e);
+	tell_removed(l, call, id);
 	return NULL;
 }
 
@@ -250,4 +307,5 @@ const struct gt_containers_ops local_containers = {
 	.update = update,
 	.list = list,
 	.remove = remove_container,
+	.remove_whole = remove_whole,
 };

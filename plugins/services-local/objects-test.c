@@ -315,6 +315,7 @@ START_TEST(test_containers)
 	      "container \"x\" in namespace \"default\"");
 	ok(gt_containers_remove(b.s, &b.call, "c1"));
 	fails(gt_containers_remove(b.s, &b.call, "c1"), GT_NOT_FOUND, "container \"c1\"");
+	fails(gt_containers_remove_whole(b.s, &b.call, "c1"), GT_NOT_FOUND, "container \"c1\"");
 	free(gt_steal(&c.id));
 	c.id = gt_xstrdup("a b");
 	fails(gt_containers_create(b.s, &b.call, &c, NULL), GT_INVALID_ARGUMENT, "a b");

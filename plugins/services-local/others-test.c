@@ -129,6 +129,45 @@ START_TEST(test_task_ops)
 }
 END_TEST
 
+static bool has_snapshot(const char *key)
+{
+	gt_auto(gt_snapshot_info) i = { 0 };
+	struct gt_error *e = gt_snapshots_stat(b.s, &b.call, "native", key, &i);
+	bool has = !e;
+
+	gt_error_free(e);
+	return has;
+}
+
+START_TEST(test_remove_whole)
+{
+	gt_auto(gt_mounts) mounts = { 0 };
+	gt_auto(gt_container) c = { 0 };
+
+	ok(gt_snapshots_prepare(b.s, &b.call, "native", "s1", "", NULL, &mounts));
+	make_container("w1", "io.test.v1", "s1");
+	ok(gt_containers_remove_whole(b.s, &b.call, "w1"));
+	fails(gt_containers_get(b.s, &b.call, "w1", &c), GT_NOT_FOUND, "w1");
+	ck_assert(!has_snapshot("s1"));
+
+	make_container("w2", "io.test.v1", "never made");
+	ok(gt_containers_remove_whole(b.s, &b.call, "w2"));
+	make_container("w3", "io.test.v1", NULL);
+	ok(gt_containers_remove_whole(b.s, &b.call, "w3"));
+
+	/* Where the snapshot has to stay so does the container. */
+	gt_mounts_done(&mounts);
+	ok(gt_snapshots_prepare(b.s, &b.call, "native", "s4", "", NULL, &mounts));
+	ok(gt_snapshots_commit(b.s, &b.call, "native", "layer", "s4", NULL));
+	gt_mounts_done(&mounts);
+	ok(gt_snapshots_prepare(b.s, &b.call, "native", "s5", "layer", NULL, &mounts));
+	make_container("w4", "io.test.v1", "layer");
+	fails(gt_containers_remove_whole(b.s, &b.call, "w4"), GT_FAILED_PRECONDITION, "children");
+	ok(gt_containers_get(b.s, &b.call, "w4", &c));
+	ck_assert(has_snapshot("layer"));
+}
+END_TEST
+
 static struct gt_error *add_plugin(void *arg, const struct gt_plugin_info *i)
 {
 	gt_strv_addf(arg, "%s.%s %s", i->type, i->id, gt_plugin_status_name(i->status));
@@ -296,6 +335,7 @@ TCase *others_tests(void)
 	tcase_add_test(t, test_task_list);
 	tcase_add_test(t, test_task_metrics);
 	tcase_add_test(t, test_task_ops);
+	tcase_add_test(t, test_remove_whole);
 	tcase_add_test(t, test_introspection);
 	tcase_add_test(t, test_events);
 	return t;

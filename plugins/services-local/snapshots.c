@@ -559,32 +559,38 @@ struct gt_error *snapshot_remove_record(struct gt_txn *t, void *arg)
 	return lease_forget(t, r->p->call, type, r->r->name);
 }
 
+void snapshot_removed(struct snapshot_removal *removal, const char *key)
+{
+	const struct place *p = removal->p;
+	gt_auto(gt_arena) a = { 0 };
+	Containerd__Events__SnapshotRemove *event =
+		gt_arena_message(&a, &containerd__events__snapshot_remove__descriptor);
+
+	/* Nobody sees it any more; what stays of it is cleanup's. */
+	gt_log_warn_take(gt_error_unless(gt_snapshotter_remove(p->sn, p->call,
+							       removal->object.backend),
+					 GT_NOT_FOUND),
+			 "delete snapshot %s", removal->object.backend);
+	event->key = (char *)key;
+	event->snapshotter = (char *)p->name;
+	local_publish(p->l, p->call->ns, "/snapshot/remove", &event->base);
+}
+
 static struct gt_error *remove_snapshot(struct gt_services *s, struct gt_call *call,
 					const char *snapshotter, const char *key)
 {
 	struct place p;
 	gt_auto(record) r = RECORD_INIT;
-	gt_auto(gt_arena) a = { 0 };
 	struct snapshot_removal removal = { .p = &p, .r = &r };
-	Containerd__Events__SnapshotRemove *event;
 	struct gt_error *e;
 
 	GT_TRY(place_find(s, call, snapshotter, &p));
 	GT_TRY(place_record(&p, key, &r));
 	e = local_update(p.l, call, snapshot_remove_record, &removal);
 	if (!e)
-		/* Nobody sees it any more; what stays of it is cleanup's. */
-		gt_log_warn_take(gt_error_unless(gt_snapshotter_remove(p.sn, call,
-								       removal.object.backend),
-						 GT_NOT_FOUND),
-				 "delete snapshot %s", removal.object.backend);
+		snapshot_removed(&removal, key);
 	snapshot_done(&removal.object);
-	GT_TRY(e);
-	event = gt_arena_message(&a, &containerd__events__snapshot_remove__descriptor);
-	event->key = (char *)key;
-	event->snapshotter = (char *)p.name;
-	local_publish(p.l, call->ns, "/snapshot/remove", &event->base);
-	return NULL;
+	return e;
 }
 
 const struct gt_snapshots_ops local_snapshots = {

@@ -68,6 +68,8 @@ struct snapshot_removal {
 	struct snapshot object; /* out: what it was */
 };
 GT_MUST_USE struct gt_error *snapshot_remove_record(struct gt_txn *t, void *removal);
+/* What follows when that has been committed: the snapshotter's part, and the event. */
+void snapshot_removed(struct snapshot_removal *removal, const char *key);
 
 /*
  * Deletes snapshots from their snapshotter that had a record each, in this order; one that has one again,
