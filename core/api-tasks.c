@@ -174,3 +174,14 @@ struct gt_error *gt_tasks_purge(struct gt_services *s, struct gt_call *call, con
 	GT_TRY(gt_identifier_check("container id", id));
 	return s->ops->tasks->purge(s, call, id, out);
 }
+
+struct gt_error *gt_tasks_log_uri(struct gt_services *s, struct gt_call *call, const char *id,
+				  const char *exec_id, char **out)
+{
+	GT_TRY(gt_op_check_ns(s->ops->tasks && s->ops->tasks->log_uri, s->init, "tasks.log_uri",
+			      call));
+	GT_TRY(gt_identifier_check("container id", id));
+	if (exec_id && *exec_id)
+		GT_TRY(gt_identifier_check("exec id", exec_id));
+	return s->ops->tasks->log_uri(s, call, id, exec_id ? exec_id : "", out);
+}

@@ -93,12 +93,16 @@ static struct gt_error *output_carry_take(struct io *io, size_t i, int to,
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		struct gt_error *e = gt_error_errno(GT_UNKNOWN, errno, "make a pipe");
 
-		close(to);
+		if (to >= 0)
+			close(to);
 		return e;
 	}
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	pipe_give(fds, spec);
 	io->child[1 + i] = fds[1];
+	if (io->log)
+		return stream_log_take(&io->out[i].stream, io->shim->loop, fds[0], io->log, i == 1,
+				       output_ended, io);
 	return stream_start_take(&io->out[i].stream, io->shim->loop, fds[0], to, output_ended, io);
 }
 
@@ -227,6 +231,20 @@ static struct gt_error *logger_open(struct io *io, const char *url, const struct
 			    io, &io->logger);
 }
 
+/* Each stream has a pipe of its own: the log tells them apart. */
+static struct gt_error *log_open(struct io *io, const char *url, const struct io_spec *spec)
+{
+	struct gt_outlog_place place = { 0 };
+
+	GT_TRY(gt_outlog_uri_parse(url, &place));
+	io->log = gt_outlog_new(&place);
+	gt_outlog_place_done(&place);
+	if (spec->terminal)
+		return NULL;
+	GT_TRY(output_carry_take(io, 0, -1, spec));
+	return output_carry_take(io, 1, -1, spec);
+}
+
 static struct gt_error *outputs_open(struct io *io, const struct io_spec *spec)
 {
 	const char *colon = strstr(spec->out, "://");
@@ -248,6 +266,8 @@ static struct gt_error *outputs_open(struct io *io, const struct io_spec *spec)
 		return url_file_open(io, spec->out, spec);
 	if (!strcmp(scheme, "binary") || !strcmp(scheme, "binary-v2"))
 		return logger_open(io, spec->out, spec);
+	if (gt_outlog_is_uri(spec->out))
+		return log_open(io, spec->out, spec);
 	return gt_error_new(GT_UNKNOWN, "unknown STDIO scheme %s", scheme);
 }
 
@@ -341,6 +361,9 @@ struct gt_error *io_console_take(struct io *io, int master)
 	fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "duplicate the console");
+	if (io->log)
+		return stream_log_take(&io->out[0].stream, io->shim->loop, fd, io->log, false,
+				       output_ended, io);
 	return stream_start_take(&io->out[0].stream, io->shim->loop, fd,
 				 gt_steal_fd(&io->out[0].to), output_ended, io);
 }
@@ -407,6 +430,7 @@ void io_close(struct io *io)
 			linger_take(io->shim, gt_steal_fd(&o->hold_write));
 	}
 	close_fd(&io->master);
+	gt_outlog_free(gt_steal(&io->log));
 	if (io->logger)
 		logger_stop(gt_steal(&io->logger), NULL, NULL);
 }

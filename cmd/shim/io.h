@@ -42,6 +42,7 @@ struct io {
 	int master; /* the terminal, for its size; -1: none */
 	struct winsize size; /* asked for last; 0: never */
 	struct logger *logger;
+	struct gt_outlog *log; /* both outputs', in bounded files; NULL: none */
 	void (*ready)(void *arg, struct gt_error *e);
 	void *ready_arg;
 	void (*drained)(void *arg); /* NULL: nobody waits */

@@ -111,6 +111,21 @@ static enum outcome bytes_move(struct stream *s)
 	return MOVED;
 }
 
+/* A file is never waited for; what a full disk does not take is the log's to count. */
+static enum outcome log_move(struct stream *s)
+{
+	char bytes[CHUNK];
+	ssize_t n = read(s->from.fd, bytes, sizeof(bytes));
+
+	if (n < 0)
+		return errno == EAGAIN ? WAIT_FROM : errno == EINTR ? MOVED : ENDED;
+	if (n == 0)
+		return ENDED;
+	if (!gt_outlog_write(s->log, s->log_err, bytes, (size_t)n))
+		gt_log_warn_limited("output is lost: %s", strerror(errno));
+	return MOVED;
+}
+
 static enum outcome splice_move(struct stream *s)
 {
 	ssize_t n = splice(s->from.fd, NULL, s->to.fd, NULL, SPLICE_MAX,
@@ -140,7 +155,7 @@ static void stream_pump(struct stream *s)
 	enum outcome o = s->left_len ? left_write(s) : MOVED;
 
 	for (int i = 0; i < ROUNDS && o == MOVED; i++)
-		o = s->splice ? splice_move(s) : bytes_move(s);
+		o = s->splice ? splice_move(s) : s->log ? log_move(s) : bytes_move(s);
 	/*
 	 * Only the one that is waited for is watched: a hang-up on the other would be told again and
 	 * again.
@@ -196,5 +211,15 @@ struct gt_error *stream_start_take(struct stream *s, struct gt_loop *loop, int f
 		stream_stop(s);
 		return gt_error_new(GT_UNKNOWN, "no watch for a stream");
 	}
+	return NULL;
+}
+
+struct gt_error *stream_log_take(struct stream *s, struct gt_loop *loop, int from,
+				 struct gt_outlog *log, bool is_err,
+				 void (*ended)(struct stream *, void *), void *arg)
+{
+	GT_TRY(stream_start_take(s, loop, from, -1, ended, arg));
+	s->log = log;
+	s->log_err = is_err;
 	return NULL;
 }

@@ -9,6 +9,8 @@
 
 #include "shim.h"
 
+#include <outlog/outlog.h>
+
 struct stream {
 	struct gt_loop *loop;
 	struct gt_watch from; /* its fd is the stream's, -1 when it has ended */
@@ -17,6 +19,8 @@ struct stream {
 	bool to_polls; /* 'to' can be full: it is no regular file */
 	char *left; /* read and not yet written */
 	size_t left_at, left_len;
+	struct gt_outlog *log; /* takes what comes in the place of 'to'; NULL: none */
+	bool log_err; /* as stderr */
 	void (*ended)(struct stream *s, void *arg); /* once, when nothing more will come */
 	void *arg;
 };
@@ -25,6 +29,10 @@ struct stream {
 GT_MUST_USE struct gt_error *stream_start_take(struct stream *s, struct gt_loop *loop, int from,
 					       int to, void (*ended)(struct stream *, void *),
 					       void *arg);
+/* The same into a log, which stays the caller's. */
+GT_MUST_USE struct gt_error *stream_log_take(struct stream *s, struct gt_loop *loop, int from,
+					     struct gt_outlog *log, bool is_err,
+					     void (*ended)(struct stream *, void *), void *arg);
 static inline bool stream_is_on(const struct stream *s)
 {
 	return s->loop != NULL;

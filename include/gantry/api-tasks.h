@@ -69,6 +69,13 @@ struct gt_tasks_ops {
 	/* Ends what is left of a task at any cost; for deletion by force. */
 	struct gt_error *(*purge)(struct gt_services *s, struct gt_call *call, const char *id,
 				  struct gt_exit *out);
+	/*
+	 * Where the output of a process goes that is left to itself and for which its user has not
+	 * chosen a place: for 'out' and 'err' of struct gt_stdio, and to read it there (<outlog/outlog.h>
+	 * has the form). A new string. The container need not exist; what is there goes with it.
+	 */
+	struct gt_error *(*log_uri)(struct gt_services *s, struct gt_call *call, const char *id,
+				    const char *exec_id, char **out);
 };
 
 GT_MUST_USE struct gt_error *gt_tasks_create(struct gt_services *s, struct gt_call *call,
@@ -118,5 +125,7 @@ GT_MUST_USE struct gt_error *gt_tasks_checkpoint(struct gt_services *s, struct g
 						 struct gt_descriptor **out, size_t *n);
 GT_MUST_USE struct gt_error *gt_tasks_purge(struct gt_services *s, struct gt_call *call,
 					    const char *id, struct gt_exit *out);
+GT_MUST_USE struct gt_error *gt_tasks_log_uri(struct gt_services *s, struct gt_call *call,
+					      const char *id, const char *exec_id, char **out);
 
 #endif

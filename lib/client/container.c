@@ -15,6 +15,7 @@
 #include <client/image.h>
 #include <client/lease.h>
 #include <client/rootfs.h>
+#include <client/task.h>
 #include <client/runtime-options.h>
 #include <client/unpack.h>
 #include <proc/identity.h>
@@ -293,5 +294,33 @@ struct gt_error *gt_container_delete(struct gt_services *s, struct gt_call *call
 		return not_stopped(&t);
 	GT_TRY(gt_error_unless(gt_tasks_remove(s, call, id, "", &(struct gt_exit){ 0 }),
 			       GT_NOT_FOUND));
+	gt_task_forget_stdio(&t);
+	return gt_container_remove_parts(s, call, &c, keep_snapshot);
+}
+
+struct gt_error *gt_container_delete_forced(struct gt_services *s, struct gt_call *call,
+					    const char *id, bool keep_snapshot)
+{
+	gt_auto(gt_container) c = { 0 };
+	gt_auto(gt_task_state) t = { 0 };
+	struct gt_exit exit = { 0 };
+	/* Without a record there may still be a task: whoever deleted it was killed in between. */
+	struct gt_error *missing = gt_containers_get(s, call, id, &c);
+	struct gt_error *e;
+
+	if (missing && gt_error_class(missing) != GT_NOT_FOUND)
+		return missing;
+	gt_error_free(gt_tasks_get(s, call, id, "", &t)); /* only for where its stdio is */
+	e = gt_tasks_purge(s, call, id, &exit);
+	if (missing) {
+		if (gt_error_class(e) == GT_NOT_FOUND) {
+			gt_error_free(e);
+			return missing;
+		}
+		gt_error_free(missing);
+		return e;
+	}
+	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	gt_task_forget_stdio(&t);
 	return gt_container_remove_parts(s, call, &c, keep_snapshot);
 }

@@ -124,6 +124,13 @@ GT_MUST_USE struct gt_error *gt_container_spec(struct gt_services *s, struct gt_
 GT_MUST_USE struct gt_error *gt_container_delete(struct gt_services *s, struct gt_call *call,
 						 const char *id, bool keep_snapshot);
 
+/*
+ * The same whatever state the task is in, and whatever its shim: it is ended first. Comes to an end within
+ * 10 s. NOT_FOUND if there is neither a record nor a task.
+ */
+GT_MUST_USE struct gt_error *gt_container_delete_forced(struct gt_services *s, struct gt_call *call,
+							const char *id, bool keep_snapshot);
+
 /* The signal that the container's label asks for; SIGTERM where it does not. */
 GT_MUST_USE struct gt_error *gt_container_stop_signal(const struct gt_container *c, int *out);
 

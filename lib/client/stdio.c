@@ -137,14 +137,18 @@ static bool is_null(int fd)
 	       st.st_rdev == makedev(1, 3);
 }
 
-struct gt_error *gt_copier_open(const char *base, const char *name, int in, int out, int err,
-				bool terminal, struct gt_copier **out_copier)
+/* FIFOs in a new folder, and our ends of them. */
+static struct gt_error *copier_new(const char *base, const char *name, const bool wanted[STREAMS],
+				   struct gt_copier **out)
 {
+	static const char *const suffixes[STREAMS] = { "stdin", "stdout", "stderr" };
 	gt_autoptr(gt_copier) c = gt_xcalloc(1, sizeof(*c));
 	gt_autofree char *dir = gt_strf("%s/XXXXXX", base);
 
-	for (int i = 0; i < STREAMS; i++)
+	for (int i = 0; i < STREAMS; i++) {
 		c->fifo[i] = -1;
+		c->stream[i].done = true;
+	}
 	c->eof_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->eof_fd < 0 || c->wake_fd < 0)
@@ -154,25 +158,41 @@ struct gt_error *gt_copier_open(const char *base, const char *name, int in, int 
 	if (!mkdtemp(dir))
 		return gt_error_errno(gt_file_class(errno), errno, "make folder %s", dir);
 	c->dir = gt_steal(&dir);
-	/* The shim has a /dev/null of its own: no FIFO, and no CloseIO when that has been read. */
-	if (is_null(in))
-		in = -1;
-	if (in >= 0)
-		GT_TRY(fifo_open(c, STREAM_IN, name, "stdin"));
-	if (out >= 0)
-		GT_TRY(fifo_open(c, STREAM_OUT, name, "stdout"));
-	if (err >= 0 && !terminal)
-		GT_TRY(fifo_open(c, STREAM_ERR, name, "stderr"));
-	stream_init(&c->stream[STREAM_IN], in, c->fifo[STREAM_IN]);
-	stream_init(&c->stream[STREAM_OUT], c->fifo[STREAM_OUT], out);
-	stream_init(&c->stream[STREAM_ERR], c->fifo[STREAM_ERR], err);
+	for (int i = 0; i < STREAMS; i++)
+		if (wanted[i])
+			GT_TRY(fifo_open(c, i, name, suffixes[i]));
 	c->stdio = (struct gt_stdio){
 		.in = c->path[STREAM_IN],
 		.out = c->path[STREAM_OUT],
 		.err = c->path[STREAM_ERR],
-		.terminal = terminal,
 	};
-	*out_copier = gt_steal(&c);
+	*out = gt_steal(&c);
+	return NULL;
+}
+
+struct gt_error *gt_copier_open(const char *base, const char *name, int in, int out, int err,
+				bool terminal, struct gt_copier **out_copier)
+{
+	/* The shim has a /dev/null of its own: no FIFO, and no CloseIO when that has been read. */
+	const bool wanted[STREAMS] = { in >= 0 && !is_null(in), out >= 0, err >= 0 && !terminal };
+	struct gt_copier *c;
+
+	GT_TRY(copier_new(base, name, wanted, &c));
+	c->stdio.terminal = terminal;
+	stream_init(&c->stream[STREAM_IN], in, c->fifo[STREAM_IN]);
+	stream_init(&c->stream[STREAM_OUT], c->fifo[STREAM_OUT], out);
+	stream_init(&c->stream[STREAM_ERR], c->fifo[STREAM_ERR], err);
+	*out_copier = c;
+	return NULL;
+}
+
+struct gt_error *gt_copier_for_others(const char *base, const char *name, bool outputs, bool terminal,
+				      struct gt_copier **out)
+{
+	const bool wanted[STREAMS] = { true, outputs, outputs && !terminal };
+
+	GT_TRY(copier_new(base, name, wanted, out));
+	(*out)->stdio.terminal = terminal;
 	return NULL;
 }
 
@@ -322,6 +342,31 @@ void gt_copier_drain(struct gt_copier *c)
 {
 	atomic_store(&c->deleted, true);
 	join(c);
+}
+
+void gt_copier_leave(struct gt_copier *c)
+{
+	if (!c)
+		return;
+	for (int i = 0; i < STREAMS; i++) {
+		free(c->path[i]);
+		c->path[i] = NULL;
+	}
+	free(gt_steal(&c->dir));
+	gt_copier_free(c);
+}
+
+void gt_fifo_forget(const char *path)
+{
+	gt_autofree char *dir = gt_xstrdup(path ? path : "");
+	char *slash = strrchr(dir, '/');
+	struct stat st;
+
+	if (!slash || slash == dir || lstat(path, &st) < 0 || !S_ISFIFO(st.st_mode) ||
+	    unlink(path) < 0)
+		return;
+	*slash = '\0';
+	rmdir(dir);
 }
 
 void gt_copier_free(struct gt_copier *c)

@@ -29,6 +29,16 @@ void gt_copier_close_in(struct gt_copier *c);
  * holds the FIFOs then has 2 s of silence.
  */
 void gt_copier_drain(struct gt_copier *c);
+/*
+ * The same for a process that is left to itself, with nothing of the user's at the other ends: stdin's
+ * FIFO, and the others with 'outputs'. Only to be left, or freed.
+ */
+GT_MUST_USE struct gt_error *gt_copier_for_others(const char *base, const char *name, bool outputs,
+						  bool terminal, struct gt_copier **out);
+/* Frees 'c' and leaves its FIFOs to others. NULL is fine. */
+void gt_copier_leave(struct gt_copier *c);
+/* Removes what was left: the FIFO of that path and its folder, if that was the last in it. */
+void gt_fifo_forget(const char *path);
 /* Stops at once, and removes the FIFOs. NULL is fine. */
 void gt_copier_free(struct gt_copier *c);
 GT_DEFINE_AUTOPTR(gt_copier)

@@ -19,7 +19,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define KILL_WAIT_MS 10000
+#define KILL_WAIT_MS 5000
 
 /* One process on its way from created to deleted. */
 struct run {
@@ -31,6 +31,7 @@ struct run {
 	struct gt_terminal *terminal;
 	struct gt_waiter *waiter;
 	struct gt_stdio stdio;
+	char *log; /* where a detached one's output goes; NULL: elsewhere */
 	bool made; /* there is a task or exec to delete */
 	bool attached; /* we stay until it ends */
 };
@@ -40,6 +41,7 @@ static void run_done(struct run *r)
 	gt_waiter_free(r->waiter);
 	gt_terminal_free(r->terminal);
 	gt_copier_free(r->copier);
+	free(r->log);
 }
 
 static struct gt_call cleanup_call(const struct run *r)
@@ -49,6 +51,37 @@ static struct gt_call cleanup_call(const struct run *r)
 	call.cancel = NULL;
 	call.deadline = 0;
 	return call;
+}
+
+static const char *stdio_name(const struct run *r)
+{
+	return *r->exec_id ? r->exec_id : r->o->id;
+}
+
+static struct gt_error *fifos_for_others(struct run *r, bool outputs)
+{
+	GT_TRY(gt_copier_for_others(r->o->fifo_dir, stdio_name(r), outputs, r->o->terminal,
+				    &r->copier));
+	r->stdio = *gt_copier_stdio(r->copier);
+	return NULL;
+}
+
+static struct gt_error *detached_open(struct run *r)
+{
+	struct gt_error *e;
+
+	if (r->o->fifos)
+		return fifos_for_others(r, true);
+	e = gt_tasks_log_uri(r->s, r->call, r->o->id, r->exec_id, &r->log);
+	if (gt_error_class(e) == GT_UNIMPLEMENTED) { /* nothing takes it */
+		gt_error_free(e);
+		return NULL;
+	}
+	GT_TRY(e);
+	GT_TRY(fifos_for_others(r, false));
+	r->stdio.out = r->log;
+	r->stdio.err = r->o->terminal ? NULL : r->log;
+	return NULL;
 }
 
 static struct gt_error *stdio_open(struct run *r)
@@ -62,12 +95,14 @@ static struct gt_error *stdio_open(struct run *r)
 		r->stdio.err = o->terminal ? NULL : o->log_uri;
 		return NULL;
 	}
-	if (o->null_io || o->detach)
+	if (o->null_io)
 		return NULL;
 	if (!o->fifo_dir)
 		return gt_error_new(GT_INVALID_ARGUMENT, "no folder for FIFOs");
-	GT_TRY(gt_copier_open(o->fifo_dir, *r->exec_id ? r->exec_id : o->id, o->in, o->out, o->err,
-			      o->terminal, &r->copier));
+	if (o->detach)
+		return detached_open(r);
+	GT_TRY(gt_copier_open(o->fifo_dir, stdio_name(r), o->in, o->out, o->err, o->terminal,
+			      &r->copier));
 	r->stdio = *gt_copier_stdio(r->copier);
 	return NULL;
 }
@@ -93,11 +128,11 @@ static struct gt_error *start(struct run *r, uint32_t pid)
 		GT_TRY(gt_waiter_open(r->s, r->call, o->id, r->exec_id, &r->waiter));
 	if (o->created)
 		GT_TRY(o->created(o->arg, pid));
-	if (r->copier && o->terminal) {
+	if (r->copier && r->attached && o->terminal) {
 		GT_TRY(gt_terminal_open(o->in, &r->terminal));
 		resize(r);
 	}
-	if (r->copier)
+	if (r->copier && r->attached)
 		GT_TRY(gt_copier_start(r->copier));
 	GT_TRY(gt_tasks_start(r->s, r->call, o->id, r->exec_id, &started));
 	/* containerd's shim has no console for an exec before, and forgets the size. */
@@ -190,6 +225,7 @@ static struct gt_error *run(struct run *r, uint32_t pid, uint32_t *status)
 		return e;
 	}
 	if (!r->attached) {
+		gt_copier_leave(gt_steal(&r->copier));
 		*status = 0;
 		return NULL;
 	}
@@ -344,21 +380,39 @@ struct gt_error *gt_container_run(struct gt_services *s, struct gt_call *call,
 	return gt_error_first(e, gt_container_delete(s, &cleanup, c->id, false));
 }
 
+void gt_task_forget_stdio(const struct gt_task_state *t)
+{
+	gt_fifo_forget(t->in);
+	gt_fifo_forget(t->out);
+	gt_fifo_forget(t->err);
+}
+
+static struct gt_call call_within(const struct gt_call *call, int ms)
+{
+	struct gt_call c = *call;
+	int64_t end = gt_now() + ms * INT64_C(1000000);
+
+	if (!c.deadline || c.deadline > end)
+		c.deadline = end;
+	return c;
+}
+
 static struct gt_error *kill_and_wait(struct gt_services *s, struct gt_call *call, const char *id,
 				      const char *exec_id)
 {
 	gt_autoptr(gt_waiter) w = NULL;
 	struct pollfd p = { .events = POLLIN };
+	struct gt_call soon = call_within(call, KILL_WAIT_MS);
 	struct gt_exit exit;
 	struct gt_error *e;
 
 	GT_TRY(gt_error_unless(gt_waiter_open(s, call, id, exec_id, &w), GT_NOT_FOUND));
 	if (!w)
 		return NULL;
-	e = gt_tasks_kill(s, call, id, exec_id, SIGKILL, !*exec_id);
+	e = gt_tasks_kill(s, &soon, id, exec_id, SIGKILL, !*exec_id);
 	e = gt_error_unless(gt_error_unless(e, GT_NOT_FOUND), GT_FAILED_PRECONDITION);
 	p.fd = gt_waiter_fd(w);
-	if (!e && poll(&p, 1, gt_call_left(call, KILL_WAIT_MS)) == 1)
+	if (!e && poll(&p, 1, gt_call_left(&soon, KILL_WAIT_MS)) == 1)
 		return gt_waiter_result(w, &exit);
 	if (*exec_id)
 		return gt_error_first(e, gt_error_new(GT_DEADLINE_EXCEEDED,
@@ -374,7 +428,13 @@ struct gt_error *gt_task_delete(struct gt_services *s, struct gt_call *call, con
 	struct gt_exit exit = { 0 };
 	struct gt_error *e;
 
-	GT_TRY(gt_tasks_get(s, call, id, exec_id, &t));
+	e = gt_tasks_get(s, call, id, exec_id, &t);
+	/* A shim that does not answer will not kill either. */
+	if (force && !*exec_id && gt_error_class(e) == GT_UNAVAILABLE) {
+		gt_error_free(e);
+		return gt_tasks_purge(s, call, id, out ? out : &exit);
+	}
+	GT_TRY(e);
 	if (t.status == GT_TASK_RUNNING || t.status == GT_TASK_PAUSED ||
 	    t.status == GT_TASK_PAUSING) {
 		if (!force) {
@@ -391,6 +451,7 @@ struct gt_error *gt_task_delete(struct gt_services *s, struct gt_call *call, con
 	if (force) /* a purge has deleted it by now */
 		e = gt_error_unless(e, GT_NOT_FOUND);
 	GT_TRY(e);
+	gt_task_forget_stdio(&t);
 	if (out)
 		*out = exit;
 	return NULL;

@@ -4,8 +4,8 @@
  * status.
  *
  * FIFOs lie in a folder of their own, as containerd's clients have it, and go away with the
- * process. A process that is left running in the background never gets a FIFO, because nobody would
- * read it.
+ * process. The output of a process that is left running in the background goes to a log, never to a
+ * FIFO that nobody reads, unless that is asked for; its stdin is a FIFO, so that somebody can attach.
  */
 #ifndef GANTRY_LIB_CLIENT_TASK_H
 #define GANTRY_LIB_CLIENT_TASK_H
@@ -29,6 +29,7 @@ struct gt_task_options {
 	bool terminal; /* 'in' and 'out' are the user's terminal */
 	bool detach; /* returns when it has started, and leaves it */
 	bool null_io;
+	bool fifos; /* with detach: stdio by FIFOs all the same, which stay for who wants to use them */
 	const char *log_uri; /* "file:///abs", "binary:///abs?args"; NULL: none */
 	/*
 	 * Descriptors that stay the caller's; -1: none. Not used with detach, null_io or log_uri.
@@ -79,12 +80,15 @@ GT_MUST_USE struct gt_error *gt_container_run(struct gt_services *s, struct gt_c
 					      uint32_t *status);
 
 /*
- * Deletes a task or one exec of it. 'force' kills it first and waits for its end (10 s, then it is
- * purged); else FAILED_PRECONDITION "task must be stopped before deletion: running".
+ * Deletes a task or one exec of it. 'force' kills it first and waits for its end (5 s, then it is
+ * purged, as it is at once if its shim does not answer); else FAILED_PRECONDITION "task must be stopped before deletion: running".
  */
 GT_MUST_USE struct gt_error *gt_task_delete(struct gt_services *s, struct gt_call *call,
 					    const char *id, const char *exec_id, bool force,
 					    struct gt_exit *out);
+
+/* Removes FIFOs that were left to others, once the process has been deleted. */
+void gt_task_forget_stdio(const struct gt_task_state *t);
 
 /* Waits for the end of a process, at most until the call ends. */
 GT_MUST_USE struct gt_error *gt_task_wait(struct gt_services *s, struct gt_call *call,

@@ -6,6 +6,7 @@
 #include <shim/task.h>
 
 #include <proc/grace.h>
+#include <outlog/outlog.h>
 #include <ttrpc/frame.h>
 
 #include <containerd.task.v2.pb-c.h>
@@ -46,10 +47,19 @@ static struct gt_error *make_bundle(struct creation *c)
 	return e;
 }
 
+/* A log in bounded files is written by our own shim alone; others get no stdio in its place. */
+static struct gt_stdio stdio_of(const char *program, const struct gt_stdio *wanted)
+{
+	if (gt_outlog_is_uri(wanted->out) && !gt_shim_program_is_ours(program))
+		return (struct gt_stdio){ .terminal = wanted->terminal };
+	return *wanted;
+}
+
 static struct gt_error *call_create(struct creation *c, uint32_t *pid)
 {
 	Containerd__Task__V2__CreateTaskRequest m = CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
 	Google__Protobuf__Any options = GOOGLE__PROTOBUF__ANY__INIT;
+	struct gt_stdio stdio = stdio_of(c->program, &c->req->stdio);
 	bool restore = c->req->checkpoint && *c->req->checkpoint;
 	ProtobufCMessage *reply = NULL;
 	struct gt_error *e;
@@ -58,10 +68,10 @@ static struct gt_error *call_create(struct creation *c, uint32_t *pid)
 	m.bundle = c->bundle->path;
 	m.rootfs = gt_shim_mounts_message(c->req->rootfs);
 	m.n_rootfs = m.rootfs ? c->req->rootfs->n : 0;
-	m.terminal = c->req->stdio.terminal;
-	m.stdin = gt_shim_string(c->req->stdio.in);
-	m.stdout = gt_shim_string(c->req->stdio.out);
-	m.stderr = gt_shim_string(c->req->stdio.err);
+	m.terminal = stdio.terminal;
+	m.stdin = gt_shim_string(stdio.in);
+	m.stdout = gt_shim_string(stdio.out);
+	m.stderr = gt_shim_string(stdio.err);
 	m.checkpoint = gt_shim_string(c->req->checkpoint);
 	if (c->options && c->options->type_url) {
 		gt_shim_any_message(c->options, &options);

@@ -24,6 +24,13 @@ char *gt_shim_program_address(const struct gt_shim_settings *s)
 	return gt_strf("%s/gantry.sock", s->state);
 }
 
+bool gt_shim_program_is_ours(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !strcmp(slash ? slash + 1 : path, "containerd-shim-gantry-v1");
+}
+
 /* Ours without what speaks of another daemon, and with what a shim is told. */
 static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b, const char *address,
 		     struct gt_strv *env)

@@ -12,6 +12,9 @@
 /* What shims are told of the daemon: an address by which they name their sockets; it need not exist. */
 char *gt_shim_program_address(const struct gt_shim_settings *s);
 
+/* Whether that is Gantry's own shim, by its name. */
+bool gt_shim_program_is_ours(const char *path);
+
 /* 'options' goes to its stdin; NULL or without a value: nothing does. The error carries what it printed. */
 GT_MUST_USE struct gt_error *gt_shim_program_start(const struct gt_shim_settings *s,
 						   const struct gt_bundle *b,

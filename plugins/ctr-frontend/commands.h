@@ -12,6 +12,7 @@ extern const struct ctr_command ctr_content;
 extern const struct ctr_command ctr_events;
 extern const struct ctr_command ctr_images;
 extern const struct ctr_command ctr_leases;
+extern const struct ctr_command ctr_logs;
 extern const struct ctr_command ctr_namespaces;
 extern const struct ctr_command ctr_run;
 extern const struct ctr_command ctr_snapshots;

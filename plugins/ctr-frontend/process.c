@@ -61,6 +61,7 @@ static struct gt_error *run_start(struct ctr *c)
 	gt_grace_begin(&grace);
 	t.signals = signals;
 	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
+	t.fifos = *ctr_string(c, "fifo-dir");
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_container(c, s, t.id, &record));
 	GT_TRY(gt_spec_parse(record.spec.data, record.spec.len, &spec));
@@ -113,6 +114,7 @@ static struct gt_error *run_exec(struct ctr *c)
 	gt_grace_begin(&grace);
 	t.signals = signals;
 	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
+	t.fifos = *ctr_string(c, "fifo-dir");
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_container(c, s, t.id, &record));
 	/* That there is a task is seen in passing; it is asked for where there seems to be none. */

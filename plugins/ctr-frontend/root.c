@@ -58,6 +58,7 @@ const struct ctr_command ctr_root = {
 			&ctr_events,
 			&ctr_images,
 			&ctr_leases,
+			&ctr_logs,
 			&ctr_namespaces,
 			&ctr_run,
 			&ctr_snapshots,

@@ -131,6 +131,7 @@ static struct gt_error *run_run(struct ctr *c)
 	gt_grace_begin(&grace);
 	t.signals = signals;
 	t.fifo_dir = fifo_dir = ctr_fifo_dir(c);
+	t.fifos = *ctr_string(c, "fifo-dir");
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_creation_read(c, s, &creation));
 	o->platform = or_null(ctr_string(c, "platform"));

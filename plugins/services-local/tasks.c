@@ -4,6 +4,7 @@
 
 #include "tasks.h"
 
+#include "logs.h"
 #include "snapshots.h"
 
 #include <gantry/api-containers.h>
@@ -210,5 +211,6 @@ const struct gt_tasks_ops local_tasks = {
 	.metrics = tasks_metrics,
 	.update = update,
 	.purge = purge,
+	.log_uri = logs_uri,
 	/* no .checkpoint: callers get UNIMPLEMENTED */
 };
