@@ -140,7 +140,7 @@ static struct gt_error *take_down(struct ctr *c, struct gt_services *s, const ch
 	if (!ctr_network_is_up(c, id))
 		return NULL;
 	if (ctr_bool(c, "force"))
-		return ctr_network_down(c, id, false);
+		return ctr_network_down(c, id, true);
 	e = gt_tasks_get(s, &c->call, id, "", &task);
 	over = gt_error_class(e) == GT_NOT_FOUND || task.status == GT_TASK_STOPPED ||
 	       task.status == GT_TASK_CREATED;
@@ -151,16 +151,10 @@ static struct gt_error *take_down(struct ctr *c, struct gt_services *s, const ch
 static struct gt_error *delete_one(struct ctr *c, struct gt_services *s, const char *id)
 {
 	bool keep = ctr_bool(c, "keep-snapshot");
-	struct gt_error *e = take_down(c, s, id);
 
-	if (!ctr_bool(c, "force")) {
-		GT_TRY(e);
-		return gt_container_delete(s, &c->call, id, keep);
-	}
-	if (e)
-		ctr_log(c, "warning", e, "network of %s", id);
-	gt_error_free(e);
-	return gt_container_delete_forced(s, &c->call, id, keep);
+	GT_TRY(take_down(c, s, id));
+	return (ctr_bool(c, "force") ? gt_container_delete_forced : gt_container_delete)(s, &c->call,
+											   id, keep);
 }
 
 static struct gt_error *run_delete(struct ctr *c)
