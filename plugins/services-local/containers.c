@@ -236,6 +236,7 @@ static void tell_removed(struct local *l, struct gt_call *call, const char *id)
 	Containerd__Events__ContainerDelete *event =
 		gt_arena_message(&a, &containerd__events__container_delete__descriptor);
 
+	logs_remove(l, call->ns, id);
 	event->id = (char *)id;
 	local_publish(l, call->ns, "/containers/delete", &event->base);
 }
@@ -247,7 +248,6 @@ static struct gt_error *remove_container(struct gt_services *s, struct gt_call *
 
 	GT_TRY(record_name(&r, &container_kind, call, NULL, id));
 	GT_TRY(records_remove(local_of(s), call, &r));
-<<<<<<< HEAD
 	tell_removed(local_of(s), call, id);
 	return NULL;
 }
@@ -299,12 +299,6 @@ static struct gt_error *remove_whole(struct gt_services *s, struct gt_call *call
 	snapshot_done(&snapshot.object);
 	GT_TRY(e);
 	tell_removed(l, call, id);
-=======
-	logs_remove(local_of(s), call->ns, id);
-	event = gt_arena_message(&a, &containerd__events__container_delete__descriptor);
-	event->id = (char *)id;
-	local_publish(local_of(s), call->ns, "/containers/delete", &event->base);
->>>>>>> 94c2e9b (shim, client, ctr: keep a detached container's output in bounded files; add logs)
 	return NULL;
 }
 
