@@ -439,7 +439,9 @@ static struct gt_error *result_error(const struct http_exchange *x, enum http_fa
 		return gt_error_new(GT_INVALID_ARGUMENT, "the certificate that is configured: %s", text);
 	case CURLE_PARTIAL_FILE:
 		return gt_error_new(GT_DATA_LOSS, "the body ended early");
-	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP 0.9, that is */
+	case CURLE_WEIRD_SERVER_REPLY:
+		return gt_error_new(GT_UNAVAILABLE, "the connection brings something that is no HTTP");
 	case CURLE_URL_MALFORMAT:
 		*why = HTTP_FINAL;
 		return gt_error_new(GT_INVALID_ARGUMENT, "no URL that can be asked");

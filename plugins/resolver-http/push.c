@@ -348,6 +348,8 @@ static struct gt_error *upload_step(struct push *p, bool *done, bool *again)
 	}
 	/* 404 and 416: it has lost the upload, or another end of it */
 	*again |= is_passing(status) || status == 404 || status == 416;
+	if (status == 400) /* the digest, or the size, is not that of the bytes */
+		return gt_error_reclass(unexpected(p, &a, "upload"), GT_FAILED_PRECONDITION);
 	return unexpected(p, &a, is_last ? "upload" : "upload a piece");
 }
 

@@ -186,6 +186,7 @@ static struct gt_error *by_head(struct errand *e, struct host *h, struct questio
 	struct answer a = { 0 };
 	gt_autofree char *type = NULL, *digest = NULL;
 	struct gt_error *err;
+	bool says_digest;
 	int64_t size;
 	int status;
 
@@ -196,13 +197,14 @@ static struct gt_error *by_head(struct errand *e, struct host *h, struct questio
 		return errand_refusal(e, h, &a);
 	type = content_type(a.x);
 	size = http_length(a.x);
+	says_digest = http_header(a.x, "docker-content-digest");
 	err = status == 200 ? digest_take(e, h, &a, &digest) : NULL;
 	if (!err && status == 200 && !strcmp(type, "text/html"))
 		err = page_error(h, &a, type);
 	answer_done(&a);
 	GT_TRY(err);
 	GT_TRY(size_check(h, size));
-	if (status != 200 || !digest || size < 0 || !is_document(type))
+	if (status != 200 || !says_digest || size < 0 || !is_document(type))
 		return NULL;
 	*out = (struct gt_descriptor){ .media_type = gt_steal(&type), .digest = gt_steal(&digest),
 				       .size = size };
