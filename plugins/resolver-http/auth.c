@@ -452,6 +452,32 @@ struct gt_error *auth_known(struct errand *e, const struct host *h, char **out)
 	return err;
 }
 
+/* Whether one of them grants what 'wanted' does: "repository:x:pull,push" has "repository:x:pull". */
+static bool scopes_cover(const struct gt_strv *scopes, const char *wanted)
+{
+	const char *actions = strrchr(wanted, ':');
+	size_t name = actions ? actions + 1 - wanted : 0;
+
+	for (size_t i = 0; i < scopes->n; i++) {
+		struct gt_strv have = { 0 }, want = { 0 };
+		bool covers = name && !strncmp(scopes->v[i], wanted, name);
+
+		if (!strcmp(scopes->v[i], wanted))
+			return true;
+		if (!covers)
+			continue;
+		gt_strv_split(&have, scopes->v[i] + name, ',');
+		gt_strv_split(&want, wanted + name, ',');
+		for (size_t k = 0; k < want.n; k++)
+			covers &= gt_strv_has(&have, want.v[k]);
+		gt_strv_done(&have);
+		gt_strv_done(&want);
+		if (covers)
+			return true;
+	}
+	return false;
+}
+
 struct gt_error *auth_answer(struct errand *e, const struct host *h, const char *challenge, char **out)
 {
 	gt_autofree char *site_key = challenge_key(e, h);
@@ -466,7 +492,7 @@ struct gt_error *auth_answer(struct errand *e, const struct host *h, const char 
 		return NULL;
 	/* what the registry asks for counts too: it knows best what the request takes */
 	for (size_t i = 0; i < c.scopes.n; i++) {
-		if (!gt_strv_has(&e->scopes, c.scopes.v[i]))
+		if (!scopes_cover(&e->scopes, c.scopes.v[i]))
 			gt_strv_add(&e->scopes, c.scopes.v[i]);
 	}
 	key = token_key(e, h, &c, &e->scopes);
