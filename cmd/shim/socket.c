@@ -32,6 +32,21 @@ static struct gt_error *bind_listen(const struct sockaddr_un *addr, int *out)
 	return NULL;
 }
 
+/* Whatever the umask was, and whatever has become of its mode since. */
+static struct gt_error *folder_close_to_others(int fd, const char *dir)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "look at folder %s", dir);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return gt_error_new(GT_FAILED_PRECONDITION, "folder %s belongs to user %u", dir,
+				    (unsigned)st.st_uid);
+	if ((st.st_mode & 077) && fchmod(fd, st.st_mode & 0700) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "set the mode of folder %s", dir);
+	return NULL;
+}
+
 struct gt_error *socket_claim(const char *path, int *fd)
 {
 	gt_autofree char *dir = gt_xstrndup(path, strrchr(path, '/') - path);
@@ -42,6 +57,7 @@ struct gt_error *socket_claim(const char *path, int *fd)
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "open folder %s", dir);
+	GT_TRY(folder_close_to_others(dirfd, dir));
 	if (!gt_shim_socket_address(path, dirfd, &addr))
 		return gt_error_new(GT_INVALID_ARGUMENT, "socket name %s is too long", path);
 	gt_shim_socket_lock(dirfd);

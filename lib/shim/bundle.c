@@ -69,15 +69,22 @@ static struct gt_error *open_folder(const char *path, int *fd)
 	return NULL;
 }
 
-/* A folder that others must be able to pass, whatever the umask. */
+/*
+ * A folder that others must be able to pass, and nothing more, whatever the umask and whatever has become
+ * of its mode since.
+ */
 static struct gt_error *make_passable(const char *path)
 {
-	if (mkdir(path, 0711) < 0) {
-		if (errno == EEXIST)
-			return NULL;
-		return gt_error_errno(gt_file_class(errno), errno, "make folder %s", path);
+	struct stat st;
+
+	if (lstat(path, &st) < 0) {
+		GT_TRY(gt_file_mkdirs(path, 0711));
+		if (lstat(path, &st) < 0)
+			return gt_error_errno(gt_file_class(errno), errno, "look at %s", path);
 	}
-	if (chmod(path, 0711) < 0)
+	if (!S_ISDIR(st.st_mode))
+		return gt_error_new(GT_FAILED_PRECONDITION, "%s is no folder", path);
+	if ((st.st_mode & 07777) != 0711 && chmod(path, 0711) < 0)
 		return gt_error_errno(gt_file_class(errno), errno, "set the mode of %s", path);
 	return NULL;
 }
@@ -86,11 +93,7 @@ static struct gt_error *make_parents(const struct gt_bundles *all, const char *n
 {
 	gt_autofree char *folder = gt_strf("%s/%s", all->state, ns);
 
-	if (access(folder, F_OK) == 0)
-		return NULL;
-	GT_TRY(gt_file_mkdirs(all->state, 0711));
-	if (chmod(all->state, 0711) < 0)
-		return gt_error_errno(gt_file_class(errno), errno, "set the mode of %s", all->state);
+	GT_TRY(make_passable(all->state));
 	return make_passable(folder);
 }
 
