@@ -121,6 +121,25 @@ ok "delete ends what it left" wait_for 10 test ! -e "/proc/$pid"
 try ctr c rm k1
 is "$(ls "$bundles")" "" "and its bundle is gone"
 
+# --- a daemon that is killed and started again ----------------------------------------
+if [ -x /usr/bin/ctr ] && start_gantryd; then
+	g_ctr run -d $B g1 sh -c 'trap "exit 8" TERM; while :; do sleep 0.1; done' </dev/null
+	pid=$(g_ctr tasks ls | awk '$1 == "g1" { print $2 }')
+	end_gantryd KILL
+	ok "a daemon is killed: the task runs on" test -e "/proc/$pid"
+	start_gantryd
+	is "$(g_ctr tasks ls | awk '$1 == "g1" { print $2, $3 }')" "$pid RUNNING" "the next one finds it again"
+	is "$(g_ctr tasks exec --fifo-dir "$work/gfifo" --exec-id e1 g1 echo back </dev/null)" back "and can exec in it"
+	g_ctr tasks kill g1
+	ok "and kill it" wait_for 10 sh -c "/usr/bin/ctr --address '$gantryd_socket' tasks ls | grep -q 'g1 .*STOPPED'"
+	g_ctr tasks rm g1 2>/dev/null
+	g_ctr containers rm g1
+	end_gantryd
+	is "$(ls "$bundles")" "" "no bundle is left"
+else
+	skip_one "a daemon that is killed and started again" "no ctr of containerd's, or no daemon"
+fi
+
 # --- beside runtime-runc ------------------------------------------------------------
 write_config "runtime-shim: { path = [ \"$work/shims\" ]; };"
 ctr run -d $B two1 sleep 1000 </dev/null

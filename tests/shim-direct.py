@@ -567,9 +567,8 @@ def test_hostile():
     pid = dict(decode(create(shim, "h2", path)[2]))[1]
     server = shim_pid(shim)
     shim.call("Start", [(1, "h2")])
-    with open("/proc/%d/mountinfo" % pid) as f:
-        ours = f.read()
-    same(sorted(os.listdir("/proc/%d/fd" % pid)), ["0", "1", "2"], "a container has its own descriptors only")
+    has = lambda: sorted(os.listdir("/proc/%d/fd" % pid))
+    ok(until(lambda: has() == ["0", "1", "2"]), "a container has its own descriptors only", has())
 
     def looks_out(n, as_exec):
         out = "%s/cwd.out" % WORK
@@ -634,7 +633,64 @@ def test_hostile():
     shim.call("Shutdown", [(1, "h2")])
 
 
-for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile):
+def test_loggers():
+    """Logging programs that are slow, stop reading, die, or are none."""
+    path = bundle("lg", ["sleep", "1000"])
+    shim = connect("lg", path)
+    server = shim_pid(shim)
+    create(shim, "lg", path)
+    shim.call("Start", [(1, "lg")])
+    before = fds(server)
+
+    def logged(xid, text, script):
+        out = shim.call("Exec", [(1, "lg"), (2, xid), (5, "binary://" + script), (7, process(["sh", "-c", text]))])
+        return shim.call("Start", [(1, "lg"), (2, xid)]) if out[0] == 0 else out
+
+    slow = program("slow", "exec 5>&-\nsleep 1\nexec cat <&3 >%s/slow.out\n" % WORK)
+    same(logged("slow", "yes 0123456789 | head -c 2000000; exit 5", slow)[:2], (0, ""), "a slow logger")
+    same(dict(decode(shim.call("Wait", [(1, "lg"), (2, "slow")])[2])).get(1), 5, "what it logs ends")
+    same(shim.call("Delete", [(1, "lg"), (2, "slow")])[0], 0, "delete")
+    same(os.path.getsize(WORK + "/slow.out"), 2000000, "every byte is in its file by then")
+
+    deaf = program("deaf", "echo $$ >%s/deaf.pid\nexec 5>&-\nexec sleep 1000\n" % WORK)
+    same(logged("deaf", "yes", deaf)[0], 0, "a logger that never reads")
+    for i in range(3):
+        with_log = "file://%s/beside%d.out" % (WORK, i)
+        shim.call("Exec", [(1, "lg"), (2, "n%d" % i), (5, with_log), (7, process(["echo", "alive"]))])
+        shim.call("Start", [(1, "lg"), (2, "n%d" % i)])
+        shim.call("Wait", [(1, "lg"), (2, "n%d" % i)])
+        same(shim.call("Delete", [(1, "lg"), (2, "n%d" % i)])[0], 0, "others go on beside it")
+        with open("%s/beside%d.out" % (WORK, i)) as f:
+            same(f.read(), "alive\n", "and their output arrives")
+    shim.call("Kill", [(1, "lg"), (2, "deaf"), (3, 9)])
+    same(dict(decode(shim.call("Wait", [(1, "lg"), (2, "deaf")])[2])).get(1), 137, "who wrote to it can be killed")
+    begin = time.time()
+    same(shim.call("Delete", [(1, "lg"), (2, "deaf")])[0], 0, "and deleted")
+    ok(time.time() - begin < 30, "in the end", time.time() - begin)
+    with open(WORK + "/deaf.pid") as f:
+        logger = int(f.read())
+    ok(until(lambda: gone(logger)), "its logger has been ended")
+
+    dies = program("dies.log", "exec 5>&-\nhead -c 10 <&3 >%s/dies.out\nkill -KILL $$\n" % WORK)
+    same(logged("dies", "yes | head -c 100000; exit 6", dies)[0], 0, "a logger that dies")
+    shim.call("Kill", [(1, "lg"), (2, "dies"), (3, 9)])
+    ok(dict(decode(shim.call("Wait", [(1, "lg"), (2, "dies")])[2])).get(1) in (6, 137), "who wrote to it ends")
+    same(shim.call("Delete", [(1, "lg"), (2, "dies")])[0], 0, "and goes")
+
+    code, text, _ = logged("none", "true", WORK + "/no-such-logger")
+    ok(code != 0 and "no-such-logger" in text, "a logger that is not there", code, text)
+    shim.call("Delete", [(1, "lg"), (2, "none")])
+    code, text, _ = shim.call("Exec", [(1, "lg"), (2, "rel"), (5, "binary://relative"), (7, process(["true"]))])
+    if code == 0:
+        code, text, _ = shim.call("Start", [(1, "lg"), (2, "rel")])
+    ok(code != 0 and "absolute" in text, "a logger without a path", code, text)
+    shim.call("Delete", [(1, "lg"), (2, "rel")])
+    ok(until(lambda: fds(server) == before), "no descriptor is left", before, fds(server))
+    same(finish(shim, "lg"), 0, "kill, wait, delete")
+    shim.call("Shutdown", [(1, "lg")])
+
+
+for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_loggers):
     try:
         test()
     except Exception as e:
