@@ -4,6 +4,7 @@
 #include "frontend.h"
 #include "listen.h"
 
+#include <gantry/api-system.h>
 #include <gantry/log.h>
 
 #include <sys/resource.h>
@@ -110,6 +111,15 @@ static struct gt_error *serve(struct frontend *f, struct gt_call *call, const ch
 	return e;
 }
 
+/* Another frontend may have begun it, or other services do it by themselves. */
+static void collect_from_now_on(struct gt_services *s)
+{
+	struct gt_error *e = gt_system_schedule(s);
+
+	e = gt_error_unless(gt_error_unless(e, GT_ALREADY_EXISTS), GT_UNIMPLEMENTED);
+	gt_log_warn_take(e, "no garbage will be collected");
+}
+
 static struct gt_error *frontend_run(struct gt_frontend *base, struct gt_call *call, int argc,
 				     char **argv, int *status)
 {
@@ -121,6 +131,7 @@ static struct gt_error *frontend_run(struct gt_frontend *base, struct gt_call *c
 	(void)argc, (void)argv;
 	descriptors_raise();
 	GT_TRY(gt_need_services(f->init, NULL, &f->services));
+	collect_from_now_on(f->services);
 	GT_TRY(serve(f, call, address));
 	*status = 0;
 	return NULL;

@@ -7,8 +7,6 @@
 #include "blobs.h"
 #include "snapshots.h"
 
-#include <wire/values.h>
-
 #include <string.h>
 
 /* What a driver has, as a graph without edges: a set of strings that finds quickly. */
@@ -71,12 +69,24 @@ static struct gt_error *know_blob(void *arg, struct gt_slice key, struct gt_slic
 	return NULL;
 }
 
+static struct gt_error *know_expected(void *arg, struct gt_slice key, struct gt_slice value)
+{
+	gt_auto(ingest) i = { 0 };
+
+	(void)key;
+	GT_TRY(record_decode(&ingest_kind, value, &i));
+	know(arg, i.expected);
+	return NULL;
+}
+
 static struct gt_error *know_blobs(struct gt_txn *t, void *arg)
 {
 	gt_auto(gt_buf) prefix = GT_BUF_INIT;
 
 	key_set_prefix(&prefix, KEY_BLOB, NULL);
-	return gt_txn_scan(t, key_slice(&prefix), know_blob, arg);
+	GT_TRY(gt_txn_scan(t, key_slice(&prefix), know_blob, arg));
+	key_set_prefix(&prefix, KEY_INGEST, NULL);
+	return gt_txn_scan(t, key_slice(&prefix), know_expected, arg);
 }
 
 static struct gt_error *search_blobs(struct collection *c, struct gt_content *content)
@@ -98,12 +108,11 @@ static struct gt_error *see_ingest(void *arg, const struct gt_ingest_info *info)
 
 static struct gt_error *know_ingest(void *arg, struct gt_slice key, struct gt_slice value)
 {
-	gt_autowire ProtobufCMessage *m = NULL;
+	gt_auto(ingest) i = { 0 };
 
 	(void)key;
-	GT_TRY(gt_error_reclass(gt_wire_unpack(ingest_kind.message, value.data, value.len, &m),
-				GT_DATA_LOSS));
-	know(arg, ((const Gantry__Records__Ingest *)m)->backend);
+	GT_TRY(record_decode(&ingest_kind, value, &i));
+	know(arg, i.backend);
 	return NULL;
 }
 

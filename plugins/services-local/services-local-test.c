@@ -16,6 +16,7 @@ int main(void)
 	suite_add_tcase(s, snapshots_native_tests());
 	suite_add_tcase(s, snapshots_overlay_tests());
 	suite_add_tcase(s, diffs_tests());
+	suite_add_tcase(s, gc_rules_tests());
 	suite_add_tcase(s, others_tests());
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -10,6 +10,7 @@ TCase *isolation_tests(void);
 TCase *snapshots_native_tests(void);
 TCase *snapshots_overlay_tests(void);
 TCase *diffs_tests(void);
+TCase *gc_rules_tests(void);
 TCase *others_tests(void); /* tasks, introspection, events */
 
 #endif
