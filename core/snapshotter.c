@@ -104,6 +104,22 @@ struct gt_error *gt_snapshotter_remove(struct gt_snapshotter *s, struct gt_call 
 	return s->ops->remove(s, call, key);
 }
 
+struct gt_error *gt_snapshotter_remove_all(struct gt_snapshotter *s, struct gt_call *call,
+					   const struct gt_strv *keys, bool *gone)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		GT_TRY(key_check(keys->v[i]));
+	if (s->ops->remove_all)
+		return s->ops->remove_all(s, call, keys, gone);
+	for (size_t i = 0; i < keys->n; i++) {
+		struct gt_error *e = s->ops->remove(s, call, keys->v[i]);
+
+		gone[i] = gt_error_class(e) != GT_FAILED_PRECONDITION;
+		GT_TRY(gt_error_unless(gt_error_unless(e, GT_FAILED_PRECONDITION), GT_NOT_FOUND));
+	}
+	return NULL;
+}
+
 struct gt_error *gt_snapshotter_walk(struct gt_snapshotter *s, struct gt_call *call,
 				     struct gt_error *(*fn)(void *, const struct gt_snapshot_info *),
 				     void *arg)

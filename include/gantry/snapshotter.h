@@ -117,6 +117,13 @@ struct gt_snapshotter_ops {
 	struct gt_error *(*sync)(struct gt_snapshotter *s, struct gt_call *call);
 	/* Whether commit takes a parent. */
 	bool can_rebase;
+	/*
+	 * Optional; absent: the host removes one by one. Removes several, in this order, in as few
+	 * steps as it can: for a collection. 'gone' has an element for each: false if it has
+	 * children, true if it is removed or was not there. Files may go later (cleanup).
+	 */
+	struct gt_error *(*remove_all)(struct gt_snapshotter *s, struct gt_call *call,
+				       const struct gt_strv *keys, bool *gone);
 	/* New members go here, at the end. */
 };
 
@@ -137,6 +144,9 @@ GT_MUST_USE struct gt_error *gt_snapshotter_commit(struct gt_snapshotter *s, str
 						   const struct gt_commit_options *o);
 GT_MUST_USE struct gt_error *gt_snapshotter_remove(struct gt_snapshotter *s, struct gt_call *call,
 						   const char *key);
+GT_MUST_USE struct gt_error *gt_snapshotter_remove_all(struct gt_snapshotter *s,
+						       struct gt_call *call,
+						       const struct gt_strv *keys, bool *gone);
 GT_MUST_USE struct gt_error *
 gt_snapshotter_walk(struct gt_snapshotter *s, struct gt_call *call,
 		    struct gt_error *(*fn)(void *, const struct gt_snapshot_info *), void *arg);

@@ -198,6 +198,37 @@ struct gt_error *gt_snapdb_remove(struct gt_snapdb *db, const char *key, uint64_
 	return NULL;
 }
 
+struct removals {
+	const struct gt_strv *keys;
+	uint64_t *ids;
+	bool *gone;
+};
+
+static struct gt_error *remove_all_in(struct snapdb_txn *t, void *arg)
+{
+	struct removals *all = arg;
+
+	for (size_t i = 0; i < all->keys->n; i++) {
+		struct removal r = { .key = all->keys->v[i], .committed = true };
+		struct gt_error *e = remove_in(t, &r);
+
+		all->ids[i] = e ? 0 : r.id;
+		all->gone[i] = gt_error_class(e) != GT_FAILED_PRECONDITION;
+		GT_TRY(gt_error_unless(gt_error_unless(e, GT_FAILED_PRECONDITION), GT_NOT_FOUND));
+	}
+	return NULL;
+}
+
+struct gt_error *gt_snapdb_remove_all(struct gt_snapdb *db, const struct gt_strv *keys,
+				      uint64_t *ids, bool *gone)
+{
+	struct removals all = { .keys = keys, .ids = ids, .gone = gone };
+
+	for (size_t i = 0; i < keys->n; i++)
+		GT_TRY(record_check_key("snapshot key", keys->v[i]));
+	return snapdb_write(db, SNAPDB_DURABLE | SNAPDB_SHRINK, remove_all_in, &all);
+}
+
 struct update {
 	const char *key;
 	const struct gt_labels *labels; /* NULL: the usage is what changes */

@@ -192,24 +192,41 @@ static void delete_leftovers(const struct gt_folders *f, int64_t deadline)
 	}
 }
 
-struct gt_error *gt_folders_remove(struct gt_folders *f, uint64_t id, int64_t patience)
+static struct gt_error *delete_one(struct gt_folders *f, uint64_t id, int64_t deadline)
 {
 	gt_autofree char *name = gt_strf("%" PRIu64, id);
 	gt_autofree char *garbage = NULL;
-	int64_t deadline = patience ? gt_now() + patience : 0;
 	gt_autofd int fd = lock_folder(f, name);
 
 	if (fd >= 0)
 		garbage = mark_garbage(f, name, fd);
 	if (!garbage) /* gone already, or a cleanup is at it */
 		return NULL;
-	GT_TRY(gt_error_unless(gt_tree_delete(f->fd, garbage, deadline), GT_DEADLINE_EXCEEDED));
+	return gt_error_unless(gt_tree_delete(f->fd, garbage, deadline), GT_DEADLINE_EXCEEDED);
+}
+
+struct gt_error *gt_folders_remove(struct gt_folders *f, uint64_t id, int64_t patience)
+{
+	int64_t deadline = patience ? gt_now() + patience : 0;
+
+	GT_TRY(delete_one(f, id, deadline));
 	delete_leftovers(f, deadline);
 	return NULL;
 }
 
+struct gt_error *gt_folders_delete(struct gt_folders *f, uint64_t id)
+{
+	return delete_one(f, id, 0);
+}
+
+/* How many folders are locked at the same time. */
+#define CLEANUP_BATCH 64
+
 struct cleanup {
 	struct gt_folders *f;
+	struct gt_strv names; /* that may be garbage */
+	int fds[CLEANUP_BATCH]; /* locked; -1: not ours */
+	size_t at, n; /* the batch */
 	struct gt_strv garbage;
 };
 
@@ -233,25 +250,61 @@ static bool has_record(const char *name, const uint64_t *ids, size_t n)
 	return false;
 }
 
-/* Nobody can put a directory in its place now: what has no record and no lock is garbage. */
-static struct gt_error *collect(void *arg, const uint64_t *ids, size_t n)
+/* Those without a record; also what is just being put in its place, whose record comes after. */
+static struct gt_error *suspect(void *arg, const uint64_t *ids, size_t n)
 {
 	struct cleanup *c = arg;
-	gt_auto(gt_strv) names = { 0 };
+	gt_auto(gt_strv) all = c->names;
 
-	GT_TRY(list(c->f, &names));
-	for (size_t i = 0; i < names.n; i++) {
+	c->names = (struct gt_strv){ 0 };
+	for (size_t i = 0; i < all.n; i++)
+		if (!has_record(all.v[i], ids, n))
+			gt_strv_add(&c->names, all.v[i]);
+	return NULL;
+}
+
+/*
+ * Who makes a folder keeps it locked until its record is stored. So of a folder that we have locked it is
+ * known: without a record now, it never gets one.
+ */
+static struct gt_error *convict(void *arg, const uint64_t *ids, size_t n)
+{
+	struct cleanup *c = arg;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const char *name = c->names.v[c->at + i];
 		gt_autofree char *garbage = NULL;
-		gt_autofd int fd = -1;
 
-		if (has_record(names.v[i], ids, n))
-			continue;
-		fd = lock_folder(c->f, names.v[i]);
-		if (fd >= 0)
-			garbage = mark_garbage(c->f, names.v[i], fd);
+		if (c->fds[i] >= 0 && !has_record(name, ids, n))
+			garbage = mark_garbage(c->f, name, c->fds[i]);
 		if (garbage)
 			gt_strv_add_take(&c->garbage, gt_steal(&garbage));
 	}
+	return NULL;
+}
+
+static struct gt_error *cleanup_batch(struct cleanup *c, struct gt_snapdb *db)
+{
+	struct gt_error *e;
+
+	c->n = c->names.n - c->at < CLEANUP_BATCH ? c->names.n - c->at : CLEANUP_BATCH;
+	for (size_t i = 0; i < c->n; i++)
+		c->fds[i] = lock_folder(c->f, c->names.v[c->at + i]);
+	e = gt_snapdb_with_ids(db, convict, c);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->fds[i] >= 0)
+			close(c->fds[i]);
+	c->at += c->n;
+	return e;
+}
+
+/* Finds all garbage and names it so. */
+static struct gt_error *collect(struct cleanup *c, struct gt_snapdb *db)
+{
+	GT_TRY(list(c->f, &c->names)); /* before the records: one that is made later is not seen */
+	GT_TRY(gt_snapdb_with_ids(db, suspect, c));
+	while (c->at < c->names.n)
+		GT_TRY(cleanup_batch(c, db));
 	return NULL;
 }
 
@@ -259,7 +312,7 @@ struct gt_error *gt_folders_cleanup(struct gt_folders *f, struct gt_snapdb *db,
 				    const struct gt_call *call)
 {
 	struct cleanup c = { .f = f };
-	struct gt_error *e = gt_snapdb_with_ids(db, collect, &c), *first = NULL;
+	struct gt_error *e = collect(&c, db), *first = NULL;
 
 	for (size_t i = 0; !e && i < c.garbage.n; i++) {
 		gt_autofd int fd = lock_folder(f, c.garbage.v[i]);
@@ -269,6 +322,7 @@ struct gt_error *gt_folders_cleanup(struct gt_folders *f, struct gt_snapdb *db,
 			first = gt_error_first(first, gt_tree_delete(f->fd, c.garbage.v[i], 0));
 		e = gt_call_check(call);
 	}
+	gt_strv_done(&c.names);
 	gt_strv_done(&c.garbage);
 	return gt_error_first(first, e);
 }

@@ -46,6 +46,9 @@ void gt_folder_drop(struct gt_folder *d);
  */
 GT_MUST_USE struct gt_error *gt_folders_remove(struct gt_folders *f, uint64_t id, int64_t patience);
 
+/* Deletes it to the end, and nothing else: for many in a row. */
+GT_MUST_USE struct gt_error *gt_folders_delete(struct gt_folders *f, uint64_t id);
+
 /* Deletes all garbage. */
 GT_MUST_USE struct gt_error *gt_folders_cleanup(struct gt_folders *f, struct gt_snapdb *db,
 						const struct gt_call *call);

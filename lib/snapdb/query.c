@@ -180,8 +180,7 @@ struct gt_error *gt_snapdb_with_ids(struct gt_snapdb *db,
 				    void *arg)
 {
 	struct ids ids = { .fn = fn, .arg = arg };
-	/* A write transaction that writes nothing: for its lock. It costs no disk access. */
-	struct gt_error *e = snapdb_write(db, SNAPDB_LAZY | SNAPDB_SHRINK, ids_collect, &ids);
+	struct gt_error *e = snapdb_read(db, ids_collect, &ids);
 
 	free(ids.v);
 	return e;

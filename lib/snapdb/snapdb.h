@@ -80,6 +80,12 @@ GT_MUST_USE struct gt_error *gt_snapdb_commit(struct gt_snapdb *db, const char *
 
 /* Removes the record of what has no children; '*id' is its directory, which may go now. */
 GT_MUST_USE struct gt_error *gt_snapdb_remove(struct gt_snapdb *db, const char *key, uint64_t *id);
+/*
+ * The same for several in one transaction, in this order. 'ids[i]' is 0 for one that has children or
+ * is not there; 'gone[i]' is false for one that has.
+ */
+GT_MUST_USE struct gt_error *gt_snapdb_remove_all(struct gt_snapdb *db, const struct gt_strv *keys,
+						  uint64_t *ids, bool *gone);
 
 GT_MUST_USE struct gt_error *gt_snapdb_update(struct gt_snapdb *db, const char *key,
 					      const struct gt_labels *labels);
@@ -91,10 +97,7 @@ GT_MUST_USE struct gt_error *gt_snapdb_update(struct gt_snapdb *db, const char *
 GT_MUST_USE struct gt_error *gt_snapdb_set_usage(struct gt_snapdb *db, const char *key, uint64_t id,
 						 const struct gt_usage *usage);
 
-/*
- * Calls 'fn' with the ids of all records, sorted, while nobody can create one: a directory whose
- * id is not among them has no record.
- */
+/* Calls 'fn' with the ids of all records there are now, sorted. Keeps no writer waiting. */
 GT_MUST_USE struct gt_error *gt_snapdb_with_ids(
 	struct gt_snapdb *db, struct gt_error *(*fn)(void *arg, const uint64_t *ids, size_t n),
 	void *arg);

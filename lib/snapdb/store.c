@@ -65,6 +65,19 @@ struct gt_error *gt_snapstore_remove(struct gt_snapstore *s, const char *key, in
 	return NULL;
 }
 
+struct gt_error *gt_snapstore_remove_all(struct gt_snapstore *s, const struct gt_strv *keys,
+					 bool *gone)
+{
+	gt_autofree uint64_t *ids = gt_xcalloc(keys->n + 1, sizeof(*ids));
+
+	GT_TRY(gt_snapdb_remove_all(s->db, keys, ids, gone));
+	for (size_t i = 0; i < keys->n; i++)
+		if (ids[i])
+			gt_log_warn_take(gt_folders_delete(&s->folders, ids[i]),
+					 "files of the removed snapshot %s", keys->v[i]);
+	return NULL;
+}
+
 struct gt_error *gt_snapstore_usage(struct gt_snapstore *s, const struct gt_call *call,
 				    const char *key, const char *below, struct gt_usage *out)
 {

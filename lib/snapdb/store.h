@@ -24,6 +24,8 @@ GT_MUST_USE struct gt_error *gt_snapstore_stat(struct gt_snapstore *s, const cha
 /* 'patience' as for gt_folders_remove. */
 GT_MUST_USE struct gt_error *gt_snapstore_remove(struct gt_snapstore *s, const char *key,
 						 int64_t patience);
+GT_MUST_USE struct gt_error *gt_snapstore_remove_all(struct gt_snapstore *s,
+						     const struct gt_strv *keys, bool *gone);
 /* Of 'below' in the snapshot's directory. A committed one is measured once. */
 GT_MUST_USE struct gt_error *gt_snapstore_usage(struct gt_snapstore *s, const struct gt_call *call,
 						const char *key, const char *below,

@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define MAGIC UINT64_C(0x67616e7472790001)
+#define MAGIC UINT64_C(0x67616e7472790002)
 #define SLICE 50 /* ms between two looks at the call */
 #define PATIENCE INT64_C(5000000000) /* ns; then the log names who is waited for */
 
@@ -32,6 +32,11 @@ struct writer_shared {
 	_Atomic uint64_t magic; /* last to be written */
 	uint64_t size; /* of this struct: 32 and 64 bit programs have different ones */
 	_Atomic int32_t holder; /* pid, for messages */
+	/*
+	 * Who wants the lock takes his turn first and keeps it until he has the lock. So a process
+	 * that writes again and again cannot get ahead of one that is being woken for the lock.
+	 */
+	pthread_mutex_t turn;
 	pthread_mutex_t mutex;
 };
 
@@ -45,8 +50,11 @@ static int make_mutex(struct writer_shared *w)
 		return rc;
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	memset(&w->turn, 0, sizeof(w->turn));
 	memset(&w->mutex, 0, sizeof(w->mutex));
-	rc = pthread_mutex_init(&w->mutex, &attr);
+	rc = pthread_mutex_init(&w->turn, &attr);
+	if (!rc)
+		rc = pthread_mutex_init(&w->mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
 	if (rc)
 		return rc;
@@ -133,36 +141,64 @@ static struct timespec slice_end(void)
 	return t;
 }
 
-struct gt_error *writer_lock_take(struct writer_lock *l, const struct gt_call *call,
-				  int64_t timeout)
+/* How long one caller waits for both locks, and what has been said of it. */
+struct waiting {
+	const struct writer_shared *w;
+	const struct gt_call *call;
+	int64_t timeout;
+	int64_t begin; /* 0: it need not wait yet */
+	bool told;
+};
+
+static struct gt_error *keep_waiting(struct waiting *s)
 {
-	struct writer_shared *w = l->shared;
-	int rc = pthread_mutex_trylock(&w->mutex);
-	int64_t begin = rc == EBUSY ? gt_now() : 0;
-	bool told = false;
+	int64_t waited;
+
+	GT_TRY(gt_call_check(s->call));
+	if (!s->begin)
+		s->begin = gt_now();
+	waited = gt_now() - s->begin;
+	if (s->timeout && !s->call->deadline && waited >= s->timeout)
+		return gt_error_new(GT_UNAVAILABLE,
+				    "metadata: process %d has been writing for %lld seconds",
+				    (int)atomic_load(&s->w->holder),
+				    (long long)(waited / 1000000000));
+	if (!s->told && waited >= PATIENCE) {
+		gt_log_warn("waiting for process %d to end its write",
+			    (int)atomic_load(&s->w->holder));
+		s->told = true;
+	}
+	return NULL;
+}
+
+static struct gt_error *take(pthread_mutex_t *mutex, struct waiting *s)
+{
+	int rc = pthread_mutex_trylock(mutex);
 
 	while (rc == EBUSY || rc == ETIMEDOUT) {
 		struct timespec end = slice_end();
 
-		GT_TRY(gt_call_check(call));
-		if (timeout && !call->deadline && gt_now() - begin >= timeout)
-			return gt_error_new(GT_UNAVAILABLE,
-					    "metadata: process %d has been writing for %lld seconds",
-					    (int)atomic_load(&w->holder),
-					    (long long)((gt_now() - begin) / 1000000000));
-		if (!told && gt_now() - begin >= PATIENCE) {
-			gt_log_warn("waiting for process %d to end its write",
-				    (int)atomic_load(&w->holder));
-			told = true;
-		}
-		rc = pthread_mutex_timedlock(&w->mutex, &end);
+		GT_TRY(keep_waiting(s));
+		rc = pthread_mutex_timedlock(mutex, &end);
 	}
 	if (rc == EOWNERDEAD)
-		rc = pthread_mutex_consistent(&w->mutex); /* LMDB repairs what it guards */
-	if (rc)
-		return gt_error_errno(GT_INTERNAL, rc, "metadata: writer lock");
-	atomic_store(&w->holder, getpid());
-	return NULL;
+		rc = pthread_mutex_consistent(mutex); /* LMDB repairs what it guards */
+	return rc ? gt_error_errno(GT_INTERNAL, rc, "metadata: writer lock") : NULL;
+}
+
+struct gt_error *writer_lock_take(struct writer_lock *l, const struct gt_call *call,
+				  int64_t timeout)
+{
+	struct writer_shared *w = l->shared;
+	struct waiting s = { .w = w, .call = call, .timeout = timeout };
+	struct gt_error *e;
+
+	GT_TRY(take(&w->turn, &s));
+	e = take(&w->mutex, &s);
+	pthread_mutex_unlock(&w->turn);
+	if (!e)
+		atomic_store(&w->holder, getpid());
+	return e;
 }
 
 void writer_lock_give(struct writer_lock *l)

@@ -288,40 +288,89 @@ static void measure_one(struct gt_snapshotter *sn, struct gt_call *call, const c
 		out->freed += u.size;
 }
 
-/* Deletes one that no record knows. '*gone' says whether it is; NULL if something keeps it for now. */
-static struct gt_error *delete_unknown(struct local *l, struct gt_call *call,
-				       struct gt_snapshotter *sn, const char *backend,
-				       struct gt_collected *out, bool measure, bool *gone)
-{
-	struct knowing k = { .backend = backend, .snapshotter = sn->init->id };
-	gt_auto(name_lock) lock = NAME_LOCK_INIT;
-	struct gt_error *e;
-	bool mine;
+/* Snapshots that are looked at together: their locks are held while they are deleted. */
+#define DELETE_BATCH 64
 
-	*gone = false;
-	GT_TRY(snapshot_lock_try(l, backend, &lock, &mine));
-	if (!mine)
-		return NULL;
-	GT_TRY(local_view(l, call, knows, &k));
-	if (k.known)
-		return NULL;
-	if (measure)
-		measure_one(sn, call, backend, out);
-	e = gt_snapshotter_remove(sn, call, backend);
-	*gone = !e || gt_error_class(e) == GT_NOT_FOUND;
-	/* FAILED_PRECONDITION: it has a child, which may be in the making. */
-	return gt_error_unless(gt_error_unless(e, GT_NOT_FOUND), GT_FAILED_PRECONDITION);
+struct deletion {
+	struct local *l;
+	struct gt_call *call;
+	struct gt_snapshotter *sn;
+	bool measure;
+	struct gt_collected *out;
+};
+
+/*
+ * Deletes those that no record knows, in this order; 'gone' says which are. One stays, for now, that
+ * somebody is at work on, and one with a child, which may be in the making.
+ */
+static struct gt_error *delete_batch(struct deletion *d, char *const *backends, size_t n, bool *gone)
+{
+	gt_auto(name_lock) lock = NAME_LOCK_INIT;
+	gt_auto(gt_strv) keys = { 0 };
+	size_t places[DELETE_BATCH];
+	bool done[DELETE_BATCH] = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		struct knowing k = { .backend = backends[i], .snapshotter = d->sn->init->id };
+		bool mine;
+
+		gone[i] = false;
+		GT_TRY(snapshot_lock_try(d->l, backends[i], &lock, &mine));
+		if (mine)
+			GT_TRY(local_view(d->l, d->call, knows, &k));
+		if (!mine || k.known)
+			continue;
+		if (d->measure)
+			measure_one(d->sn, d->call, backends[i], d->out);
+		places[keys.n] = i;
+		gt_strv_add(&keys, backends[i]);
+	}
+	if (keys.n)
+		GT_TRY(gt_snapshotter_remove_all(d->sn, d->call, &keys, done));
+	for (size_t i = 0; i < keys.n; i++)
+		gone[places[i]] = done[i];
+	return NULL;
 }
 
 struct gt_error *snapshots_delete(struct local *l, struct gt_call *call, struct gt_snapshotter *sn,
 				  const struct gt_strv *backends, bool measure,
 				  struct gt_collected *out, bool *missed)
 {
-	for (size_t i = 0; i < backends->n; i++) {
-		bool gone;
+	struct deletion d = { .l = l, .call = call, .sn = sn, .measure = measure, .out = out };
 
-		GT_TRY(delete_unknown(l, call, sn, backends->v[i], out, measure, &gone));
-		*missed |= !gone;
+	for (size_t at = 0; at < backends->n; at += DELETE_BATCH) {
+		size_t n = backends->n - at < DELETE_BATCH ? backends->n - at : DELETE_BATCH;
+		bool gone[DELETE_BATCH];
+
+		GT_TRY(delete_batch(&d, backends->v + at, n, gone));
+		for (size_t i = 0; i < n; i++)
+			*missed |= !gone[i];
+	}
+	return NULL;
+}
+
+/* One time through all that no record knows; '*again' if something went. */
+static struct gt_error *remove_round(struct deletion *d, struct backends *b, bool *again)
+{
+	char *names[DELETE_BATCH];
+	size_t places[DELETE_BATCH], n = 0;
+
+	*again = false;
+	for (size_t i = 0; i < b->n; i++) {
+		bool gone[DELETE_BATCH];
+
+		if (!b->known[i]) {
+			places[n] = i;
+			names[n++] = b->v[i].key;
+		}
+		if (!n || (n < DELETE_BATCH && i + 1 < b->n))
+			continue;
+		GT_TRY(delete_batch(d, names, n, gone));
+		for (; n; n--) {
+			b->known[places[n - 1]] = gone[n - 1];
+			d->out->orphans += gone[n - 1];
+			*again |= gone[n - 1];
+		}
 	}
 	return NULL;
 }
@@ -330,19 +379,11 @@ struct gt_error *snapshots_delete(struct local *l, struct gt_call *call, struct 
 static struct gt_error *remove_unknown(const struct place *p, struct backends *b,
 				       struct gt_collected *out)
 {
+	struct deletion d = { .l = p->l, .call = p->call, .sn = p->sn, .measure = true, .out = out };
 	bool again = true;
 
-	while (again) {
-		again = false;
-		for (size_t i = 0; i < b->n; i++) {
-			if (b->known[i])
-				continue;
-			GT_TRY(delete_unknown(p->l, p->call, p->sn, b->v[i].key, out, true,
-					      &b->known[i]));
-			out->orphans += b->known[i];
-			again |= b->known[i];
-		}
-	}
+	while (again)
+		GT_TRY(remove_round(&d, b, &again));
 	return NULL;
 }
 

@@ -213,6 +213,13 @@ struct gt_error *native_remove(struct gt_snapshotter *s, struct gt_call *call, c
 	return gt_snapstore_remove(&native_of(s)->store, key, REMOVE_PATIENCE_NS);
 }
 
+struct gt_error *native_remove_all(struct gt_snapshotter *s, struct gt_call *call,
+				    const struct gt_strv *keys, bool *gone)
+{
+	(void)call;
+	return gt_snapstore_remove_all(&native_of(s)->store, keys, gone);
+}
+
 struct walk {
 	struct gt_error *(*fn)(void *arg, const struct gt_snapshot_info *i);
 	void *arg;

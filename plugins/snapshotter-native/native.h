@@ -34,6 +34,8 @@ struct gt_error *native_mounts(struct gt_snapshotter *s, struct gt_call *call, c
 struct gt_error *native_commit(struct gt_snapshotter *s, struct gt_call *call, const char *name,
 			       const char *key, const struct gt_commit_options *o);
 struct gt_error *native_remove(struct gt_snapshotter *s, struct gt_call *call, const char *key);
+struct gt_error *native_remove_all(struct gt_snapshotter *s, struct gt_call *call,
+				    const struct gt_strv *keys, bool *gone);
 struct gt_error *native_walk(struct gt_snapshotter *s, struct gt_call *call,
 			     struct gt_error *(*fn)(void *arg, const struct gt_snapshot_info *i),
 			     void *arg);

@@ -24,6 +24,7 @@ static const struct gt_snapshotter_ops native_ops = {
 	.usage = native_usage,
 	.cleanup = native_cleanup,
 	.sync = native_sync,
+	.remove_all = native_remove_all,
 };
 
 GT_PLUGIN(snapshotter_native) = {

@@ -155,6 +155,13 @@ struct gt_error *overlay_remove(struct gt_snapshotter *s, struct gt_call *call, 
 	return gt_snapstore_remove(&o->store, key, o->config->sync_remove ? 0 : REMOVE_PATIENCE_NS);
 }
 
+struct gt_error *overlay_remove_all(struct gt_snapshotter *s, struct gt_call *call,
+				     const struct gt_strv *keys, bool *gone)
+{
+	(void)call;
+	return gt_snapstore_remove_all(&overlay_of(s)->store, keys, gone);
+}
+
 struct walk {
 	struct overlay *o;
 	struct gt_error *(*fn)(void *arg, const struct gt_snapshot_info *i);

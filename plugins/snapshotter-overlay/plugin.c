@@ -33,6 +33,7 @@ static const struct gt_snapshotter_ops overlay_ops = {
 	.usage = overlay_usage,
 	.cleanup = overlay_cleanup,
 	.sync = overlay_sync,
+	.remove_all = overlay_remove_all,
 	.can_rebase = true,
 };
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For bench/gc.sh: makes a large store half of which is garbage, and collects it while others write.
+ *
+ *	gc-bench fill DIR IMAGES	each image: a manifest, a config, 8 layers, 2 snapshots
+ *	gc-bench run DIR SECONDS	prints NAME VALUE lines: waits in microseconds
+ *
+ * A wait is the time that one durable change of the metadata takes, from the call to its answer. Writers
+ * are two threads of the collecting process and one each of two others.
+ */
+#include <config.h>
+
+#include "core/config.h"
+#include "core/host.h"
+#include "core/slot.h"
+
+#include <gantry/api-blobs.h>
+#include <gantry/api-images.h>
+#include <gantry/api-snapshots.h>
+#include <gantry/api-system.h>
+#include <gantry/buf.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define LAYERS 8
+#define WAITS_MOST 1000000
+#define WRITERS 4
+
+struct bench {
+	struct gt_config *config;
+	struct gt_host *host;
+	struct gt_services *s;
+	struct gt_call call;
+};
+
+struct shared {
+	atomic_bool end;
+	_Atomic uint64_t n;
+	_Atomic uint32_t waits[WAITS_MOST]; /* microseconds */
+};
+
+static void die(struct gt_error *e, const char *what)
+{
+	if (!e)
+		return;
+	fprintf(stderr, "gc-bench: %s: %s\n", what, gt_error_text(e));
+	exit(1);
+}
+
+static char *blob(struct bench *b, const char *text, const struct gt_labels *labels)
+{
+	gt_autoptr(gt_writer) w = NULL;
+	char *digest;
+
+	die(gt_blobs_writer(b->s, &b->call, text, NULL, &w), "open a blob");
+	die(gt_writer_write(w, text, strlen(text)), "write a blob");
+	die(gt_blobs_commit(b->s, &b->call, w, 0, NULL, labels, &digest), "commit a blob");
+	return digest;
+}
+
+static void snapshot(struct bench *b, const char *name, const char *parent)
+{
+	gt_autofree char *key = gt_strf("extract %s", name);
+	gt_auto(gt_mounts) mounts = { 0 };
+
+	die(gt_snapshots_prepare(b->s, &b->call, NULL, key, parent, NULL, &mounts), "prepare");
+	die(gt_snapshots_commit(b->s, &b->call, NULL, name, key, NULL), "commit a snapshot");
+}
+
+/* Image number 'n'; an odd one has no name, so that all of it is garbage. */
+static void image(struct bench *b, unsigned n)
+{
+	gt_auto(gt_labels) config = { 0 }, manifest = { 0 };
+	gt_autofree char *base = gt_strf("base %u", n), *top = gt_strf("top %u", n);
+	gt_autofree char *text = gt_strf("config %u", n), *text2 = gt_strf("manifest %u", n);
+	gt_autofree char *name = gt_strf("image-%u", n);
+	gt_autofree char *config_digest = NULL, *digest = NULL;
+	struct gt_image i = { .name = name };
+
+	snapshot(b, base, "");
+	snapshot(b, top, base);
+	gt_labels_set(&config, "containerd.io/gc.ref.snapshot.overlayfs", top);
+	config_digest = blob(b, text, &config);
+	gt_labels_set(&manifest, "containerd.io/gc.ref.content.config", config_digest);
+	for (unsigned l = 0; l < LAYERS; l++) {
+		gt_autofree char *layer = gt_strf("layer %u of %u", l, n);
+		gt_autofree char *layer_digest = blob(b, layer, NULL);
+		gt_autofree char *key = gt_strf("containerd.io/gc.ref.content.l.%u", l);
+
+		gt_labels_set(&manifest, key, layer_digest);
+	}
+	digest = blob(b, text2, &manifest);
+	if (n % 2)
+		return;
+	i.target.digest = digest;
+	i.target.media_type = (char *)"application/vnd.oci.image.manifest.v1+json";
+	i.target.size = (int64_t)strlen(text2);
+	die(gt_images_create(b->s, &b->call, &i, NULL), "create an image");
+}
+
+static void open_store(struct bench *b, const char *dir, const char *durability)
+{
+	gt_autofree char *text = gt_strf(
+		"root = \"%s/root\"; state = \"%s/state\"; plugin_path = [\"%s/.libs\"];\n"
+		"durability = \"%s\";\n"
+		"active: { content = \"content-local\"; metadata = \"metadata-lmdb\";\n"
+		"  snapshotters = [\"snapshotter-overlay\"]; services = \"services-local\";\n"
+		"  runtimes = []; differs = []; frontends = []; };\n",
+		dir, dir, getenv("abs_top_builddir"), durability);
+	struct slot *slot;
+	struct gt_error *e;
+
+	*b = (struct bench){ .call = GT_CALL_INIT };
+	b->call.ns = "default";
+	die(gt_config_load(text, NULL, &b->config), "configuration");
+	die(gt_host_open(b->config, false, &b->host), "host");
+	pthread_mutex_lock(&b->host->lock);
+	e = gt_slot_find(b->host, GT_SERVICES, NULL, &slot);
+	if (!e)
+		e = gt_slot_open(slot);
+	pthread_mutex_unlock(&b->host->lock);
+	die(e, "services");
+	b->s = slot->instance;
+}
+
+static void bench_close(struct bench *b)
+{
+	gt_host_close(b->host);
+	gt_config_free(b->config);
+}
+
+static int fill(const char *dir, unsigned images)
+{
+	struct bench b;
+
+	open_store(&b, dir, "fast");
+	for (unsigned n = 0; n < images; n++)
+		image(&b, n);
+	bench_close(&b);
+	return 0;
+}
+
+struct writer {
+	struct bench *b;
+	struct shared *shared;
+	unsigned number;
+};
+
+/* An image that comes, changes and goes: small durable changes without end. */
+static void *write_on(void *arg)
+{
+	struct writer *w = arg;
+	gt_autofree char *name = gt_strf("writer-%u", w->number);
+	struct gt_image i = { .name = name };
+	struct gt_call call = w->b->call;
+	bool there = false;
+
+	i.target.digest = (char *)"sha256:"
+				  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+	i.target.media_type = (char *)"text/plain";
+	i.target.size = 1;
+	for (; !atomic_load(&w->shared->end); there = !there) {
+		int64_t begin = gt_now(), took;
+		uint64_t at;
+
+		if (there)
+			die(gt_images_remove(w->b->s, &call, name, false), "remove");
+		else
+			die(gt_images_create(w->b->s, &call, &i, NULL), "create");
+		took = (gt_now() - begin) / 1000;
+		at = atomic_fetch_add(&w->shared->n, 1);
+		if (at < WAITS_MOST)
+			atomic_store(&w->shared->waits[at], (uint32_t)took);
+	}
+	if (there)
+		die(gt_images_remove(w->b->s, &call, name, false), "remove");
+	return NULL;
+}
+
+/* A writer in a process of its own, which opens the store by itself. */
+static pid_t write_apart(const char *dir, struct shared *shared, unsigned number)
+{
+	pid_t pid = fork();
+	struct bench b;
+	struct writer w = { .b = &b, .shared = shared, .number = number };
+
+	if (pid)
+		return pid;
+	open_store(&b, dir, "full");
+	write_on(&w);
+	bench_close(&b);
+	_exit(0);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void print_waits(const char *what, struct shared *s)
+{
+	uint64_t n = s->n < WAITS_MOST ? s->n : WAITS_MOST;
+	uint32_t *v = (uint32_t *)s->waits;
+
+	qsort(v, n, sizeof(*v), compare);
+	printf("%s_changes %llu\n%s_median %u\n%s_p99 %u\n%s_longest %u\n", what,
+	       (unsigned long long)n, what, n ? v[n / 2] : 0, what, n ? v[n * 99 / 100] : 0, what,
+	       n ? v[n - 1] : 0);
+	s->n = 0;
+}
+
+struct collecting {
+	struct bench *b;
+	int seconds; /* 0: collect */
+	struct gt_collected went;
+};
+
+/* What the writers write beside. */
+static void beside(struct collecting *c)
+{
+	struct gt_call call = c->b->call;
+
+	if (c->seconds)
+		sleep((unsigned)c->seconds);
+	else
+		die(gt_system_collect(c->b->s, &call, 0, &c->went), "collect");
+}
+
+static void measure(const char *dir, struct shared *shared, struct collecting *c, const char *what)
+{
+	struct writer w[2];
+	pthread_t threads[2];
+	pid_t pids[WRITERS - 2];
+
+	atomic_store(&shared->end, false);
+	for (unsigned i = 2; i < WRITERS; i++)
+		pids[i - 2] = write_apart(dir, shared, i);
+	/* Here, since a process with threads does not fork well. */
+	open_store(c->b, dir, "full");
+	for (unsigned i = 0; i < 2; i++) {
+		w[i] = (struct writer){ .b = c->b, .shared = shared, .number = i };
+		if (pthread_create(&threads[i], NULL, write_on, &w[i]))
+			exit(1);
+	}
+	beside(c);
+	atomic_store(&shared->end, true);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned i = 2; i < WRITERS; i++)
+		waitpid(pids[i - 2], NULL, 0);
+	bench_close(c->b);
+	print_waits(what, shared);
+}
+
+static int run(const char *dir, int seconds)
+{
+	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct bench b;
+	struct collecting c = { .b = &b, .seconds = seconds };
+
+	if (shared == MAP_FAILED)
+		return 1;
+	measure(dir, shared, &c, "alone");
+	c.seconds = 0;
+	measure(dir, shared, &c, "beside");
+	printf("blobs %llu\nsnapshots %llu\ntook %lld\nlongest_sweep %lld\n",
+	       (unsigned long long)c.went.blobs, (unsigned long long)c.went.snapshots,
+	       (long long)c.went.took / 1000, (long long)c.went.longest / 1000);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "fill"))
+		return fill(argv[2], (unsigned)atoi(argv[3]));
+	if (argc == 4 && !strcmp(argv[1], "run"))
+		return run(argv[2], atoi(argv[3]));
+	fprintf(stderr, "usage: gc-bench fill DIR IMAGES | run DIR SECONDS\n");
+	return 2;
+}
