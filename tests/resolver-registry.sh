@@ -3,7 +3,7 @@
 # resolver-http against Docker's registry: plain, by https with an authority of its own, with a client's
 # certificate, with htpasswd, with a token server; and skopeo reads what it pushes.
 . "$abs_top_srcdir/tests/functions.sh"
-requires docker-registry htpasswd openssl python3 skopeo
+requires root docker-registry htpasswd openssl python3 skopeo
 module=$(plugin_folder)/resolver-http.so
 config=$work/docker/config.json
 layer=application/vnd.oci.image.layer.v1.tar+gzip
@@ -114,6 +114,13 @@ like "$err" "NOT_FOUND" "a piece of it gets no tag"
 sed 's/sha256:...../sha256:00000/' "$work/manifest" >"$work/dangling"
 try tool push "$plain/new/image:bad" "$work/dangling" application/vnd.oci.image.manifest.v1+json
 like "$err" "MANIFEST_BLOB_UNKNOWN" "what the registry finds wrong with a manifest is said"
+
+# --- the conformance suite, which make check runs without a registry
+try env GANTRY_TEST_REGISTRY="$plain/suite" timeout 120 unshare --mount --propagation private \
+	"$(built gantry-plugin-test)" --option hosts_dir= --option use_docker_config=false "$module"
+is "$status $(grep -c '^not ok' <<<"$out")" "0 0" "the conformance suite"
+[ "$status" = 0 ] || grep -A3 '^not ok' <<<"$out" | sed 's/^/# /'
+like "$out" "8 threads read at once" "ran"
 
 # --- https
 registry tls ", tls: {certificate: $work/localhost.pem, key: $work/localhost.key}"

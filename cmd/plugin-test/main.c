@@ -133,6 +133,7 @@ static void run_suite(enum gt_kind kind, void *instance, const char *dir)
 	RUN(DIFFER, differ);
 	RUN(METADATA, metadata);
 	RUN(RUNTIME, runtime);
+	RUN(RESOLVER, resolver);
 #undef RUN
 	default:
 		suite_note("a %s plugin is tested by what uses it", gt_kind_name(kind));

@@ -32,6 +32,7 @@ void suite_snapshotter(struct gt_snapshotter *s, const char *dir);
 void suite_differ(struct gt_differ *d, const char *dir);
 void suite_metadata(struct gt_metadata *m, const char *dir);
 void suite_runtime(struct gt_runtime *r, const char *dir);
+void suite_resolver(struct gt_resolver *r, const char *dir);
 
 /* Whether the declaration in FILE is what the loader may rely on. False: it must not be opened. */
 bool suite_declaration(const char *file);
