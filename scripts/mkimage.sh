@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes an OCI image archive of Debian's busybox: mkimage.sh OUT.tar NAME [PLATFORM...]
 # With platforms (linux/amd64, linux/arm64/v8, ...) it is an index of one manifest each; the program in
-# them is this machine's all the same. LAYERS (default 1) is the number of layers.
+# them is this machine's all the same. LAYERS (default 1) is the number of layers. CONFIG is the JSON of
+# the image's `config`; files in the folder ADD come into the image besides.
 set -euo pipefail
 [ $# -ge 2 ] || { echo "usage: mkimage.sh OUT.tar NAME [PLATFORM...]" >&2; exit 2; }
 out=$1 name=$2
@@ -18,6 +19,11 @@ done
 chmod 1777 "$work/rootfs/tmp"
 printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$work/rootfs/etc/passwd"
 printf 'root:x:0:\nusers:x:100:nobody\nnogroup:x:65534:\n' >"$work/rootfs/etc/group"
+if [ -n "${ADD:-}" ]; then # its links and devices take the place of files, too
+	(cd "$ADD" && find . -mindepth 1 ! -type d -printf '%P\0') | (cd "$work/rootfs" && xargs -0 -r rm -rf --)
+	cp -a "$ADD/." "$work/rootfs/"
+fi
+default_config='{"Env":["PATH=/bin"],"Cmd":["/bin/sh"],"WorkingDir":"/"}'
 
 # Stores a file by its digest; prints "DIGEST SIZE".
 blob() {
@@ -47,7 +53,7 @@ image() { # OS/ARCH[/VARIANT] FOLDER
 		layer "$work/more"
 	done
 	cat >"$work/config" <<-END
-	{"architecture":"$arch",${variant:+"\"variant\":\"$variant\","}"os":"$os","config":{"Env":["PATH=/bin"],"Cmd":["/bin/sh"],"WorkingDir":"/"},"rootfs":{"type":"layers","diff_ids":[$diff_ids]}}
+	{"architecture":"$arch",${variant:+"\"variant\":\"$variant\","}"os":"$os","config":${CONFIG:-$default_config},"rootfs":{"type":"layers","diff_ids":[$diff_ids]}}
 	END
 	read -r config config_size < <(blob "$work/config")
 	cat >"$work/manifest" <<-END
