@@ -16,11 +16,15 @@
 #define CFS_PERIOD 100000
 #define CPUS_MAX 1000000.0
 
-static struct gt_error *set_user(struct gt_spec *s, const char *user, int root)
+static struct gt_error *set_user(struct gt_spec *s, const struct gt_container_options *o,
+				 const struct gt_image_config *image, int root)
 {
 	gt_auto(gt_user) u = { 0 };
 
-	GT_TRY(gt_user_resolve(user, root, &u));
+	if (o->user)
+		GT_TRY(gt_user_resolve(o->user, root, &u));
+	else
+		GT_TRY(gt_user_resolve_image(image->user, root, &u));
 	gt_spec_set_user(s, &u);
 	return NULL;
 }
@@ -28,8 +32,6 @@ static struct gt_error *set_user(struct gt_spec *s, const char *user, int root)
 static struct gt_error *set_process(struct gt_spec *s, const struct gt_container_options *o,
 				    const struct gt_image_config *image, int root)
 {
-	const char *user = o->user ? o->user : image ? image->user : NULL;
-
 	if (image)
 		GT_TRY(gt_spec_set_image(s, image, NULL));
 	if (o->args.n)
@@ -41,8 +43,8 @@ static struct gt_error *set_process(struct gt_spec *s, const struct gt_container
 	GT_TRY(gt_spec_add_env(s, &o->env));
 	if (o->cwd)
 		GT_TRY(gt_spec_set_cwd(s, o->cwd));
-	if (user)
-		GT_TRY(set_user(s, user, root));
+	if (o->user || image)
+		GT_TRY(set_user(s, o, image, root));
 	if (o->tty)
 		gt_spec_set_tty(s, true);
 	return NULL;

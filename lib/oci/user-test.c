@@ -34,9 +34,11 @@ static void set_up(void)
 			  "broken\n"
 			  "web:x:101:102::/:\n"
 			  "huge:x:4294967297:1::/:\n"
-			  "num:x:103:0\n");
+			  "num:x:103:0\n"
+			  "twin:x:101:7\n");
 	put("etc/group", "root:x:0:\nbin:x:1:root,daemon\nwebg:x:102:\nextra:x:200:web,root\n"
-			 "bad:x:99999999999:web\nweb:x:777:web\nextra2:x:150:weber,web");
+			 "bad:x:99999999999:web\nweb:x:777:web\nextra2:x:150:weber,web\n"
+			 "twins:x:300:twin");
 }
 
 static void tear_down(void)
@@ -49,58 +51,70 @@ static void tear_down(void)
 static const struct {
 	const char *spec;
 	const char *out; /* "uid:gid:groups"; NULL: refused */
+	const char *image; /* as an image's; NULL: the same */
 } users[] = {
-	{ "", "0:0:0,1,200" },
-	{ "root", "0:0:0,1,200" },
-	{ "0", "0:0:0,1,200" },
-	{ "web", "101:102:102,200,150" },
-	{ "101", "101:102:102,200,150" },
-	{ "web:extra", "101:200:200,150" },
-	{ "101:8", "101:8:8,200,150" },
-	{ "num", "103:0:0" },
-	{ "55", "55:0:0" },
-	{ "55:66", "55:66:66" },
-	{ "2147483647:2147483647", "2147483647:2147483647:2147483647" },
-	{ "4294967296", NULL },
-	{ "2147483648", NULL },
-	{ "-1", NULL },
-	{ "+1", NULL },
-	{ "0x0", NULL },
-	{ " 1", NULL },
-	{ "1 ", NULL },
-	{ "1e3", NULL },
-	{ "00000000000", NULL },
-	{ "0:4294967296", NULL },
-	{ "0:-1", NULL },
-	{ "0:", NULL },
-	{ ":0", NULL },
-	{ ":", NULL },
-	{ "0:0:0", NULL },
-	{ "web\n", NULL },
-	{ "web\tx", NULL },
-	{ "nobody", NULL },
-	{ "0:nogroup", NULL },
-	{ "huge", NULL },
-	{ "broken", NULL },
+	{ "", "0:0:0,1,200", NULL },
+	{ "root", "0:0:0,1,200", NULL },
+	{ "0", "0:0:0,1,200", NULL },
+	{ "web", "101:102:102,200,150", NULL },
+	{ "101", "101:102:102,200,150", NULL },
+	{ "web:extra", "101:200:200", "101:200:200,150" },
+	{ "101:8", "101:8:8", "101:8:8,200,150" },
+	{ "twin", "101:7:7,300", "101:7:7,200,150" },
+	{ "twin:bin", "101:1:1", "101:1:1,200,150" },
+	{ "num", "103:0:0", NULL },
+	{ "55", "55:0:0", NULL },
+	{ "55:66", "55:66:66", NULL },
+	{ "2147483647:2147483647", "2147483647:2147483647:2147483647", NULL },
+	{ "4294967296", NULL, NULL },
+	{ "2147483648", NULL, NULL },
+	{ "-1", NULL, NULL },
+	{ "+1", NULL, NULL },
+	{ "0x0", NULL, NULL },
+	{ " 1", NULL, NULL },
+	{ "1 ", NULL, NULL },
+	{ "1e3", NULL, NULL },
+	{ "00000000000", NULL, NULL },
+	{ "0:4294967296", NULL, NULL },
+	{ "0:-1", NULL, NULL },
+	{ "0:", NULL, NULL },
+	{ ":0", NULL, NULL },
+	{ ":", NULL, NULL },
+	{ "0:0:0", NULL, NULL },
+	{ "web\n", NULL, NULL },
+	{ "web\tx", NULL, NULL },
+	{ "nobody", NULL, NULL },
+	{ "0:nogroup", NULL, NULL },
+	{ "huge", NULL, NULL },
+	{ "broken", NULL, NULL },
 };
 
-START_TEST(resolve)
+static void check(struct gt_error *e, const struct gt_user *u, const char *spec, const char *want)
 {
-	gt_auto(gt_user) u = { 0 };
 	gt_auto(gt_buf) b = GT_BUF_INIT;
-	struct gt_error *e = gt_user_resolve(users[_i].spec, root, &u);
 
-	if (!users[_i].out) {
-		ck_assert_msg(gt_error_class(e) == GT_INVALID_ARGUMENT, "'%s' gave %u",
-			      users[_i].spec, u.uid);
+	if (!want) {
+		ck_assert_msg(gt_error_class(e) == GT_INVALID_ARGUMENT, "'%s' gave %u", spec, u->uid);
 		gt_error_free(e);
 		return;
 	}
 	ck_assert_msg(!e, "%s", gt_error_text(e));
-	gt_buf_addf(&b, "%u:%u:", u.uid, u.gid);
-	for (size_t i = 0; i < u.n_groups; i++)
-		gt_buf_addf(&b, "%s%u", i ? "," : "", u.groups[i]);
-	ck_assert_str_eq(b.s, users[_i].out);
+	gt_buf_addf(&b, "%u:%u:", u->uid, u->gid);
+	for (size_t i = 0; i < u->n_groups; i++)
+		gt_buf_addf(&b, "%s%u", i ? "," : "", u->groups[i]);
+	ck_assert_str_eq(b.s, want);
+}
+
+START_TEST(resolve)
+{
+	gt_auto(gt_user) u = { 0 };
+	gt_auto(gt_user) i = { 0 };
+	const char *spec = users[_i].spec;
+	struct gt_error *e = gt_user_resolve(spec, root, &u);
+
+	check(e, &u, spec, users[_i].out);
+	e = gt_user_resolve_image(spec, root, &i);
+	check(e, &i, spec, users[_i].image ? users[_i].image : users[_i].out);
 }
 END_TEST
 

@@ -240,7 +240,39 @@ static struct gt_error *groups_add(const struct gt_buf *text, const struct field
 	return NULL;
 }
 
-struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out)
+/* Whose groups they are, as the files call it; none for who is not in them. */
+static struct gt_error *groups_user(const struct gt_buf *passwd, const char *spec,
+				    const struct part *user, const struct part *group, bool image,
+				    uint32_t uid, struct field *name)
+{
+	const struct part by_number = { .given = true, .id = uid };
+	uint32_t other_uid, other_gid;
+
+	if (!user->given) {
+		*name = (struct field){ "root", 4 };
+		return NULL;
+	}
+	if (!image && group->given)
+		*name = (struct field){ 0 };
+	if (!image)
+		return NULL;
+	*name = (struct field){ 0 };
+	return user_find(passwd, spec, &by_number, &other_uid, &other_gid, name);
+}
+
+/* Where no group says so, the primary one comes first. */
+static void add_primary(struct gt_user *u, size_t *alloc)
+{
+	size_t n = u->n_groups;
+
+	add_group(u, alloc, u->gid);
+	if (u->n_groups == n)
+		return;
+	memmove(u->groups + 1, u->groups, n * sizeof(*u->groups));
+	u->groups[0] = u->gid;
+}
+
+static struct gt_error *resolve(const char *spec, int root, bool image, struct gt_user *out)
 {
 	gt_auto(gt_user) u = { 0 };
 	gt_auto(gt_buf) passwd = GT_BUF_INIT;
@@ -252,21 +284,29 @@ struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out
 	GT_TRY(spec_parse(spec, &user, &group));
 	GT_TRY(file_read(root, "/etc/passwd", &passwd));
 	GT_TRY(file_read(root, "/etc/group", &groups));
-	if (!user.given) {
-		name = (struct field){ "root", 4 };
-	} else {
-		if (!user.is_name)
-			u.uid = user.id;
+	if (user.given && !user.is_name)
+		u.uid = user.id;
+	if (user.given)
 		GT_TRY(user_find(&passwd, spec, &user, &u.uid, &u.gid, &name));
-	}
 	if (group.given && !group.is_name)
 		u.gid = group.id;
 	else if (group.given)
 		GT_TRY(group_find(&groups, spec, &group, &u.gid));
-	add_group(&u, &alloc, u.gid);
+	GT_TRY(groups_user(&passwd, spec, &user, &group, image, u.uid, &name));
 	if (name.s)
 		GT_TRY(groups_add(&groups, &name, &u, &alloc));
+	add_primary(&u, &alloc);
 	*out = u;
 	u = (struct gt_user){ 0 };
 	return NULL;
+}
+
+struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out)
+{
+	return resolve(spec, root, false, out);
+}
+
+struct gt_error *gt_user_resolve_image(const char *spec, int root, struct gt_user *out)
+{
+	return resolve(spec, root, true, out);
 }

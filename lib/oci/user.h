@@ -18,7 +18,7 @@
 struct gt_user {
 	uint32_t uid;
 	uint32_t gid;
-	uint32_t *groups; /* supplementary: the primary one first, then as the file lists them */
+	uint32_t *groups; /* supplementary, the primary one among them: as the file lists them */
 	size_t n_groups;
 };
 void gt_user_done(struct gt_user *u);
@@ -27,9 +27,15 @@ void gt_user_done(struct gt_user *u);
  * Resolves 'spec' with /etc/passwd and /etc/group below the folder 'root' (a descriptor, O_PATH
  * will do; -1: there is none). Links in the way stay below it; a file that is no regular file, or
  * is too long, is an error. "" is root. The groups that list the user are its supplementary ones,
- * also where 'spec' names a group. INVALID_ARGUMENT for a name that is not there; a number need not
- * be there.
+ * but only the primary one is where 'spec' names a group: who asks for a group gets that.
+ * INVALID_ARGUMENT for a name that is not there; a number need not be there.
  */
 GT_MUST_USE struct gt_error *gt_user_resolve(const char *spec, int root, struct gt_user *out);
+
+/*
+ * The same for the USER of an image, by containerd's rule for those: supplementary are the groups
+ * that list the first user with that number, also where 'spec' names a group.
+ */
+GT_MUST_USE struct gt_error *gt_user_resolve_image(const char *spec, int root, struct gt_user *out);
 
 #endif
