@@ -261,6 +261,8 @@ struct gt_error *gt_image_size(struct gt_services *s, struct gt_call *call,
 	GT_TRY(gt_image_find_manifest(s, call, target, platforms, &d));
 	GT_TRY(gt_image_read_manifest(s, call, &d, &m));
 	sum = d.size;
+	if (gt_type_is_index(target->media_type)) /* containerd counts it, too */
+		GT_TRY(add_size(&sum, target->size));
 	GT_TRY(add_size(&sum, m.config.size));
 	for (size_t i = 0; i < m.layers.n; i++)
 		GT_TRY(add_size(&sum, m.layers.v[i].size));

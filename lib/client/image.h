@@ -51,7 +51,10 @@ GT_MUST_USE struct gt_error *gt_image_platforms(struct gt_services *s, struct gt
 						const struct gt_descriptor *target,
 						struct gt_strv *out);
 
-/* Bytes of manifest, configuration and layers for the best platform. NOT_FOUND as resolve. */
+/*
+ * Bytes of the index, if it is one, and of manifest, configuration and layers for the best platform.
+ * NOT_FOUND as resolve.
+ */
 GT_MUST_USE struct gt_error *gt_image_size(struct gt_services *s, struct gt_call *call,
 					   const struct gt_descriptor *target,
 					   const struct gt_platforms *platforms, int64_t *out);
