@@ -7,28 +7,33 @@
 
 #include <gantry/frontend.h>
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Only options that stand before the command are ours: run has a --config of its own. */
-static const char *config_option(int argc, char **argv)
+static const char *options_read(int argc, char **argv, bool *debug)
 {
-	static const char *const with_value[] = { "--address", "-a", "--timeout", "--connect-timeout",
-						  "--namespace", "-n" };
+	static const char *const with_value[] = { "-address", "-a", "-timeout", "-connect-timeout",
+						  "-namespace", "-n", "-config" };
+	const char *file = NULL;
 
 	for (int i = 1; i < argc && argv[i][0] == '-'; i++) {
 		const char *name = argv[i] + (argv[i][1] == '-');
 
-		if (!strcmp(name, "-config"))
-			return argv[i + 1];
 		if (!strncmp(name, "-config=", strlen("-config=")))
-			return name + strlen("-config=");
-		for (size_t k = 0; k < sizeof(with_value) / sizeof(with_value[0]); k++)
-			if (!strcmp(argv[i], with_value[k])) {
-				i++;
-				break;
-			}
+			file = name + strlen("-config=");
+		else if (!strcmp(name, "-debug") || !strcmp(name, "-debug=true"))
+			*debug = true;
+		for (size_t k = 0; k < sizeof(with_value) / sizeof(with_value[0]); k++) {
+			if (strcmp(name, with_value[k]) || i + 1 == argc)
+				continue;
+			i++;
+			if (!strcmp(with_value[k], "-config"))
+				file = argv[i];
+			break;
+		}
 	}
-	return NULL;
+	return file;
 }
 
 int main(int argc, char **argv)
@@ -38,9 +43,11 @@ int main(int argc, char **argv)
 	struct gt_host *host = NULL;
 	struct gt_frontend *frontend;
 	struct gt_error *e;
+	bool debug = false;
+	const char *file = options_read(argc, argv, &debug);
 	int status = 1;
 
-	e = gantry_start(config_option(argc, argv), NULL, &config);
+	e = gantry_start(file, debug ? "log: { level = \"debug\"; };" : NULL, &config);
 	if (!e)
 		e = gt_host_open(config, false, &host);
 	if (!e)

@@ -37,6 +37,23 @@ try ctr version a b
 is "$status/$err" "1/ctr: extra arguments: [a b]" "version with arguments"
 is "$(ls "$work/root" 2>/dev/null | grep -v "^lock$")" "" "none of this opened a store"
 
+# A daemon that is not there: said at once, or when the time is over.
+try ctr --address "$work/none" images ls
+is "$status/$err" "1/ctr: cannot access socket \"$work/none\": No such file or directory: unavailable" "--address: no socket"
+CONTAINERD_ADDRESS=$work/none try ctr images ls
+like "$status/$err" "^1/ctr: cannot access socket \"$work/none\"" "CONTAINERD_ADDRESS: no socket"
+echo text >"$work/text"
+try ctr -a "$work/text" version
+like "$status/$err" "^1/ctr: cannot access socket \"$work/text\": it is none" "-a: a file"
+try ctr -a "$(printf '/%0120d' 1)" version
+like "$status/$err" "^1/ctr: the path of socket .* is longer than" "-a: a long path"
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$work/dead"
+try timeout 30 "$ctr_program" --connect-timeout 300ms -a "unix://$work/dead" images ls
+like "$status/$err" "^1/ctr: failed to dial \"$work/dead\": context deadline exceeded" "--connect-timeout: nobody listens"
+is "$(ls "$work/root" 2>/dev/null | grep -v "^lock$")" "" "and none of these opened a store"
+try ctr --debug version
+like "$status/$out" "^0/.*Server:" "--debug"
+
 # A full disk behind standard output is an error.
 "$ctr_program" images --help >/dev/full 2>"$work/err"
 is "$?" 1 "what cannot be written is an error"
@@ -44,7 +61,7 @@ is "$?" 1 "what cannot be written is an error"
 # Flags that containerd 1.6 does not have: from 1.7, from 2.x, or our own.
 newer() {
 	case "$1 $2" in
-	*" --json" | " --config") ;;
+	*" --json" | " --config" | "images import --local") ;;
 	"images tag "* | "images usage "*) ;;
 	"images import --discard-unpacked-layers" | "images label --replace-all") ;;
 	*" --hostname" | *" --sandbox" | *" --user" | "content list --quiet") ;;

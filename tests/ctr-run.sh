@@ -262,4 +262,21 @@ is "$(our_processes)" "" "no process is left"
 find "$work/state/fifo" -mindepth 1 -maxdepth 1 -type d -exec touch -d '1 day ago' {} +
 try ctr run --rm $B c7 true
 is "$(ls "$work/state/fifo" 2>/dev/null)" "" "no FIFO is left"
+
+# A namespace's control groups outlive its last container, until somebody says that they shall not.
+groups_of() { find /sys/fs/cgroup -maxdepth 2 -type d -name "$1" 2>/dev/null; }
+ok "import to another namespace" ctr -n "$ns-b" images import "$image"
+try ctr -n "$ns-b" run --rm "$B" g1 true
+is "$status" 0 "run there"
+[ -n "$(groups_of "$ns-b")" ] && pass "the runtime program leaves groups behind" || fail "no group is left by itself"
+try ctr -n "$ns-b" run -d --null-io "$B" g2 sleep 1000
+try ctr ns rm --cgroup "$ns-b"
+is "$status" 1 "a namespace in use stays"
+[ -n "$(groups_of "$ns-b")" ] && pass "and so do its groups" || fail "its groups are gone"
+ctr -n "$ns-b" tasks kill -s KILL g2; ctr -n "$ns-b" tasks delete -f g2; ctr -n "$ns-b" containers delete g2
+ok "remove the image" ctr -n "$ns-b" images rm --sync "$B"
+ctr -n "$ns-b" snapshots ls | awk 'NR > 1 { print $1 }' | while read -r s; do ctr -n "$ns-b" snapshots rm "$s"; done
+try ctr ns rm --cgroup "$ns-b"
+is "$status/$out" "0/$ns-b" "ns rm --cgroup"
+is "$(groups_of "$ns-b")" "" "no control group of it is left"
 done_testing

@@ -3,6 +3,7 @@
 
 #include "app.h"
 
+#include "address.h"
 #include "format.h"
 #include "help.h"
 #include "interrupt.h"
@@ -30,7 +31,7 @@ const struct ctr_flag ctr_json_flag[] = {
 struct gt_error *ctr_services(struct ctr *c, struct gt_services **out)
 {
 	if (!c->opened)
-		GT_TRY(gt_need_services(c->init, NULL, &c->opened));
+		GT_TRY(ctr_address_services(c, &c->opened));
 	*out = c->opened;
 	return NULL;
 }

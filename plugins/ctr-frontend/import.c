@@ -105,6 +105,6 @@ const struct ctr_command ctr_image_import = {
 	.more = "Reads a tar archive, compressed or not, from a file or, for \"-\", from standard input.\n"
 		"A name that is there already moves to the imported image. On an error nothing of the\n"
 		"archive stays.",
-	.flags = (const struct ctr_flag *const[]){ flags, ctr_snapshotter_flag, NULL },
+	.flags = (const struct ctr_flag *const[]){ flags, ctr_local_flag, ctr_snapshotter_flag, NULL },
 	.run = run_import,
 };

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "format.h"
+#include "namespaces.h"
 #include "table.h"
 
 #include <gantry/api-namespaces.h>
@@ -84,6 +85,11 @@ static struct gt_error *run_remove(struct ctr *c)
 		struct gt_error *e =
 			gt_error_unless(gt_namespaces_remove(s, &c->call, name), GT_NOT_FOUND);
 
+		/* Only of what may be a namespace's name: that leads nowhere else. */
+		if (!e && ctr_bool(c, "cgroup"))
+			e = gt_identifier_check("namespace", name);
+		if (!e && ctr_bool(c, "cgroup"))
+			e = ctr_cgroup_remove(name);
 		if (!ctr_keep_error(c, &kept, e, "unable to delete %s", name))
 			fprintf(c->out, "%s\n", name);
 	}
@@ -92,6 +98,14 @@ static struct gt_error *run_remove(struct ctr *c)
 
 static const struct ctr_flag list_flags[] = {
 	{ .name = "quiet", .alias = "q", .type = CTR_BOOL, .text = "print the names only" },
+	{ 0 },
+};
+
+static const struct ctr_flag remove_flags[] = {
+	{ .name = "cgroup",
+	  .alias = "c",
+	  .type = CTR_BOOL,
+	  .text = "also delete the namespace's control group" },
 	{ 0 },
 };
 
@@ -116,7 +130,8 @@ static const struct ctr_command remove_command = {
 	.name = "remove",
 	.aliases = "rm",
 	.text = "remove namespaces, which must be empty",
-	.args = "<name> [<name>, ...]",
+	.args = "[flags] <name> [<name>, ...]",
+	.flags = (const struct ctr_flag *const[]){ remove_flags, NULL },
 	.run = run_remove,
 };
 

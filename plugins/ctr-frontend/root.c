@@ -4,6 +4,15 @@
 #include "commands.h"
 
 static const struct ctr_flag global_flags[] = {
+	{ .name = "debug", .type = CTR_BOOL, .text = "log all that is of use to find a mistake" },
+	{ .name = "address",
+	  .alias = "a",
+	  .type = CTR_STRING,
+	  .text = "socket of a daemon to work with; empty: with none, on the store itself",
+	  .env = "CONTAINERD_ADDRESS" },
+	{ .name = "connect-timeout",
+	  .type = CTR_DURATION,
+	  .text = "how long a daemon that does not answer is waited for; 0: 10s" },
 	{ .name = "timeout",
 	  .type = CTR_DURATION,
 	  .text = "end the command with an error after that time; 0: never" },
