@@ -228,6 +228,12 @@ for mode in uprel upabs upother upbreak uplost; do
 	is "$out" "sent $large" "push: $mode"
 done
 is "$(grep -c "stored $large 20000000" "$work/a/log")" 5 "all of it arrived"
+for mode in upbreak uplost; do
+	try tool --ca "$work/cert.pem" push "localhost:$tls_port/$mode/x:t" "$work/large" $type
+	is "$out" "sent $large" "push by https: $mode"
+done
+try tool --ca "$work/cert.pem" fetch "localhost:$tls_port/dieonce/x:t" "$blob" 300000 $type "$work/got"
+ok "a download by https that dies once" cmp "$work/got" "$work/a/blob"
 flags=(--option chunk_size=3MB)
 push uppieces "$work/large"
 is "$(grep -c 'PATCH /v2/uppieces/' "$work/a/log")" 6 "in pieces"

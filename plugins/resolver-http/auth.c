@@ -217,8 +217,10 @@ struct gt_error *auth_token_parse(const char *text, size_t len, char **token, in
 		return gt_error_new(GT_FAILED_PRECONDITION, "its answer is no JSON object");
 	}
 	GT_TRY(gt_json_string("token", j, "token", &value));
-	if (!value || !*value)
+	if (!value || !*value) {
+		free(gt_steal(&value));
 		GT_TRY(gt_json_string("token", j, "access_token", &value));
+	}
 	GT_TRY(gt_json_int("token", j, "expires_in", seconds));
 	if (!value || !*value)
 		return gt_error_new(GT_FAILED_PRECONDITION, "its answer has no token");
