@@ -26,6 +26,13 @@ GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool p
  */
 GT_MUST_USE struct gt_error *gt_host_hold(struct gt_host *h, int timeout);
 
+/*
+ * Where the daemon serves that holds the configuration's root: a new string, or NULL if none does. One that
+ * has only just begun is waited for, at most 'timeout' milliseconds.
+ */
+GT_MUST_USE struct gt_error *gt_root_daemon(const struct gt_config *config, int timeout,
+					    char **address);
+
 /* What a program does when a frontend serves, and while it does. */
 struct gt_host_hooks {
 	void (*ready)(void *arg);

@@ -108,6 +108,31 @@ struct gt_error *gt_host_hold(struct gt_host *h, int timeout)
 	return NULL;
 }
 
+struct gt_error *gt_root_daemon(const struct gt_config *config, int timeout, char **address)
+{
+	const char *root = gt_config_settings(config)->root;
+	const struct timespec pause = { .tv_nsec = RETRY_NS };
+	int64_t until = gt_now() + timeout * INT64_C(1000000);
+	gt_autofree char *lock = gt_strf("%s/lock", root);
+	gt_autofd int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	gt_auto(gt_buf) holder = GT_BUF_INIT;
+
+	*address = NULL;
+	/* A daemon that has the lock and no address there is about to serve. */
+	while (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0) {
+		holder_read(fd, &holder);
+		if (holder.len) {
+			*address = gt_buf_detach(&holder);
+			return NULL;
+		}
+		if (gt_now() >= until)
+			return gt_error_new(GT_UNAVAILABLE,
+					    "root %s is held by a daemon that does not serve yet", root);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
 void gt_host_set_hooks(struct gt_host *h, const struct gt_host_hooks *hooks)
 {
 	h->hooks = *hooks;
