@@ -8,15 +8,14 @@
 
 #include <archive/blob.h>
 #include <client/image.h>
+#include <client/ingest.h>
 #include <client/lease.h>
 #include <client/parallel.h>
 #include <oci/digest.h>
 #include <oci/json.h>
 #include <string.h>
-#include <time.h>
 
 #define INDEX_DEPTH 8
-#define LOCKED_WAIT_NS 50000000
 #define UNCOMPRESSED "containerd.io/uncompressed"
 #define FOREIGN_OCI "application/vnd.oci.image.layer.nondistributable.v1.tar"
 
@@ -67,22 +66,6 @@ static char *layer_type(const struct convert *c, const char *type)
 
 /* --- blobs ------------------------------------------------------------------------------------ */
 
-static struct gt_error *writer_open(struct convert *c, struct gt_call *call, const char *ref,
-				    const struct gt_descriptor *d, struct gt_writer **out)
-{
-	for (;;) {
-		struct gt_error *e = gt_blobs_writer(c->s, call, ref, d, out);
-
-		if (!e)
-			return gt_writer_truncate(*out, 0);
-		if (gt_error_class(e) != GT_UNAVAILABLE)
-			return e;
-		gt_error_free(e);
-		GT_TRY(gt_call_check(call));
-		nanosleep(&(struct timespec){ .tv_nsec = LOCKED_WAIT_NS }, NULL);
-	}
-}
-
 static struct gt_error *store_document(struct convert *c, const json_t *doc, const char *type,
 				       struct gt_labels *labels, struct gt_descriptor *out)
 {
@@ -107,7 +90,7 @@ static struct gt_error *store_document(struct convert *c, const json_t *doc, con
 	out->digest = gt_digest_of(text.s, text.len);
 	out->size = text.len;
 	ref = gt_strf("convert-write-json-%s", out->digest);
-	e = writer_open(c, c->call, ref, out, &w);
+	e = gt_ingest_open_empty(c->s, c->call, ref, out, &w);
 	if (!e)
 		e = gt_writer_write(w, text.s, text.len);
 	if (!e)
@@ -146,7 +129,7 @@ static struct gt_error *recode(struct layers *l, struct gt_call *call, size_t i,
 	struct gt_error *e;
 
 	GT_TRY(gt_blobs_reader(l->c->s, call, d->digest, &blob));
-	GT_TRY(writer_open(l->c, call, ref, NULL, &w));
+	GT_TRY(gt_ingest_open_empty(l->c->s, call, ref, NULL, &w));
 	e = gt_layer_recode(l->c->o->worker, call, blob,
 			    (enum gt_layer_compression)(l->c->o->layers - GT_CONVERT_PLAIN), 0, w,
 			    &r);

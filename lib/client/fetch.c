@@ -6,13 +6,12 @@
 #include <gantry/buf.h>
 #include <gantry/log.h>
 
+#include <client/ingest.h>
 #include <oci/digest.h>
 #include <oci/document.h>
 #include <string.h>
-#include <time.h>
 
 #define CHUNK (256 * 1024) /* stays in the second-level cache between socket, hash and file */
-#define LOCKED_WAIT_NS 50000000
 #define SOURCE "containerd.io/distribution.source."
 #define LABEL_MAX 4096
 #define ANNOTATION_REF "org.opencontainers.image.ref.name"
@@ -136,23 +135,6 @@ static struct gt_error *labels_add(struct gt_fetch *f, struct gt_call *call, con
 	return gt_blobs_update(f->s, call, digest, &wanted, &mask, NULL);
 }
 
-/* Opens the ingest of the blob; while another writes it, waits and sees what comes of it. */
-static struct gt_error *writer_open(struct gt_fetch *f, struct gt_call *call, const char *ref,
-				    const struct gt_descriptor *d, size_t line,
-				    struct gt_writer **out)
-{
-	for (;;) {
-		struct gt_error *e = gt_blobs_writer(f->s, call, ref, d, out);
-
-		if (gt_error_class(e) != GT_UNAVAILABLE)
-			return e;
-		gt_error_free(e);
-		gt_progress_state(f->progress, line, GT_PROGRESS_WAITING);
-		GT_TRY(gt_call_check(call));
-		nanosleep(&(struct timespec){ .tv_nsec = LOCKED_WAIT_NS }, NULL);
-	}
-}
-
 /* Brings the rest of the blob from 'at' on into the ingest. */
 static struct gt_error *copy(struct gt_fetch *f, struct gt_call *call,
 			     const struct gt_descriptor *d, struct gt_writer *w, int64_t at,
@@ -230,7 +212,7 @@ struct gt_error *gt_fetch_blob(struct gt_fetch *f, struct gt_call *call,
 	size_t line = gt_progress_line(f->progress, ref, d->size);
 	struct gt_writer *w = NULL;
 	bool exists = false;
-	struct gt_error *e = writer_open(f, call, ref, d, line, &w);
+	struct gt_error *e = gt_ingest_open(f->s, call, ref, d, f->progress, line, &w);
 
 	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
 		gt_error_free(e);
@@ -279,7 +261,7 @@ static struct gt_error *document_store(struct gt_fetch *f, struct gt_call *call,
 	gt_autofree char *ref = gt_fetch_ref(d);
 	gt_autoptr(gt_writer) w = NULL;
 	bool exists = false;
-	struct gt_error *e = writer_open(f, call, ref, d, line, &w);
+	struct gt_error *e = gt_ingest_open(f->s, call, ref, d, f->progress, line, &w);
 
 	if (!e) {
 		begun_note(f, ref);

@@ -8,14 +8,13 @@
 #include <gantry/log.h>
 
 #include <archive/blob.h>
+#include <client/ingest.h>
 #include <client/lease.h>
 #include <oci/digest.h>
 #include <search.h>
 #include <string.h>
-#include <time.h>
 
 #define CHUNK (256 * 1024)
-#define LOCKED_WAIT_NS 20000000
 
 static int by_digest(const void *a, const void *b)
 {
@@ -74,32 +73,6 @@ static struct gt_call cleanup_call(const struct import *m)
 	call.cancel = NULL;
 	call.deadline = 0;
 	return call;
-}
-
-/* Opens an ingest from its start; waits while somebody else writes the same one. */
-static struct gt_error *writer_open(struct import *m, struct gt_call *call, const char *ref,
-				    const struct gt_descriptor *desc, struct gt_writer **out)
-{
-	gt_auto(gt_ingest_info) info = { 0 };
-	gt_autoptr(gt_writer) w = NULL;
-
-	for (;;) {
-		struct gt_error *e = gt_blobs_writer(m->s, call, ref, desc, &w);
-
-		if (!e)
-			break;
-		if (gt_error_class(e) != GT_UNAVAILABLE)
-			return e;
-		gt_error_free(e);
-		GT_TRY(gt_call_check(call));
-		nanosleep(&(struct timespec){ .tv_nsec = LOCKED_WAIT_NS }, NULL);
-	}
-	/* What an import that died has left is not trusted to be the same bytes. */
-	GT_TRY(gt_writer_status(w, &info));
-	if (info.offset)
-		GT_TRY(gt_writer_truncate(w, 0));
-	*out = gt_steal(&w);
-	return NULL;
 }
 
 static void written_add(struct import *m, const char *digest)
@@ -165,7 +138,7 @@ static struct gt_error *store(struct import *m, struct gt_call *call, struct imp
 
 	if (b->entry && b->entry->offset < 0) /* it is there since the scan */
 		return labels_set(m, call, b->desc.digest, &b->labels);
-	e = writer_open(m, call, ref, &b->desc, &w);
+	e = gt_ingest_open_empty(m->s, call, ref, &b->desc, &w);
 	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
 		gt_error_free(e);
 		return labels_set(m, call, b->desc.digest, &b->labels);
@@ -233,7 +206,7 @@ struct gt_error *gt_import_stream_store(struct import *m, struct gt_archive_sour
 					 : gt_strf("tar-%s-%s", unique, entry->name);
 	struct gt_writer *w = NULL;
 	bool exists = false;
-	struct gt_error *e = writer_open(m, m->call, ref, &desc, &w);
+	struct gt_error *e = gt_ingest_open_empty(m->s, m->call, ref, &desc, &w);
 
 	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
 		gt_error_free(e);
@@ -292,7 +265,7 @@ struct gt_error *gt_import_entry_compress(struct import *m, const struct import_
 	struct gt_error *e;
 
 	gt_labels_set(&labels, "containerd.io/uncompressed", diff_id);
-	GT_TRY(writer_open(m, m->call, ref, NULL, &w));
+	GT_TRY(gt_ingest_open_empty(m->s, m->call, ref, NULL, &w));
 	e = compress(m, entry, diff_id, w, d);
 	if (e)
 		gt_writer_free(w);

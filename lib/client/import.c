@@ -194,8 +194,11 @@ static struct gt_error *set_name(struct import *m, struct import_name *n)
 {
 	struct gt_error *e = gt_images_get(m->s, m->call, n->image.name, &n->before);
 
-	if (!e) {
+	if (!e)
 		gt_labels_copy(&n->image.labels, &n->before.labels);
+	for (size_t i = 0; i < m->o->labels.n; i++)
+		gt_labels_set(&n->image.labels, m->o->labels.v[i].key, m->o->labels.v[i].value);
+	if (!e) {
 		e = gt_images_update(m->s, m->call, &n->image, NULL, NULL);
 	} else if (gt_error_class(e) == GT_NOT_FOUND) {
 		gt_error_free(e);

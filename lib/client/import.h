@@ -40,6 +40,7 @@ struct gt_import_options {
 	bool discard_unpacked_layers; /* no gc labels for layers once they are unpacked */
 	const char *snapshotter; /* NULL: the default */
 	struct gt_labels snapshot_labels;
+	struct gt_labels labels; /* for the images */
 	unsigned jobs; /* layers applied at the same time; 0: one a processor */
 	const char *worker; /* the program that reads the archive; NULL: the installed one */
 	/*

@@ -9,8 +9,8 @@
 
 #include <client/defaults.h>
 #include <client/lease.h>
+#include <client/parallel.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -275,15 +275,6 @@ static struct gt_error *thread_start(struct gt_unpack *u)
 	return NULL;
 }
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return CPU_COUNT(&set);
-}
-
 /* Layers up to the topmost whose snapshot is there need nothing. */
 static struct gt_error *find_present(struct gt_unpack *u)
 {
@@ -333,7 +324,7 @@ struct gt_error *gt_unpack_open(struct gt_services *s, struct gt_call *call,
 		GT_TRY(gt_snapshots_can_rebase(s, call, u->snapshotter, &u->rebase));
 		GT_TRY(gt_lease_scope_open(s, call, &u->lease));
 		u->lease.call.cancel = u->cancel;
-		u->max_threads = u->rebase ? (o->jobs ? o->jobs : processors()) : 1;
+		u->max_threads = u->rebase ? (o->jobs ? o->jobs : gt_processors()) : 1;
 		if (u->max_threads > wanted)
 			u->max_threads = wanted;
 		if (u->max_threads > JOBS_MAX)

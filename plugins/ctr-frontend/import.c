@@ -61,6 +61,7 @@ static struct gt_error *run_import(struct ctr *c)
 		if (fd < 0)
 			return gt_error_errno(GT_UNKNOWN, errno, "open %s", in);
 	}
+	ctr_labels_parse(&o.labels, ctr_list(c, "label"), "true");
 	if (*platform)
 		e = gt_platforms_add(&o.platforms, platform);
 	else if (!ctr_bool(c, "all-platforms"))
@@ -70,6 +71,7 @@ static struct gt_error *run_import(struct ctr *c)
 	if (!e)
 		e = gt_image_import(s, &c->call, fd, &o);
 	gt_platforms_done(&o.platforms);
+	gt_labels_done(&o.labels);
 	return e;
 }
 
@@ -95,6 +97,10 @@ static const struct ctr_flag flags[] = {
 	{ .name = "discard-unpacked-layers",
 	  .type = CTR_BOOL,
 	  .text = "let layers be collected once they are unpacked" },
+	{ .name = "label", .type = CTR_LIST, .text = "label `KEY=VALUE` for the images" },
+	{ .name = "sync-fs",
+	  .type = CTR_BOOL,
+	  .text = "have layers on disk before an image has its name, which is so anyhow" },
 	{ 0 },
 };
 
