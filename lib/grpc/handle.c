@@ -314,6 +314,7 @@ void gt_grpc_answer_error_take(struct gt_grpc_call *pub, struct gt_error *e)
 bool gt_grpc_send_bytes_take(struct gt_grpc_call *pub, struct gt_grpc_bytes *b)
 {
 	struct call *c = (struct call *)pub;
+	bool room = false; /* for one that has gone: its handler is told so when it waits */
 
 	pthread_mutex_lock(&c->server->lock);
 	if (c->is_gone) {
@@ -321,9 +322,10 @@ bool gt_grpc_send_bytes_take(struct gt_grpc_call *pub, struct gt_grpc_bytes *b)
 	} else {
 		outbox_add(c, b);
 		grpc_call_list(c);
+		room = has_room(c);
 	}
 	pthread_mutex_unlock(&c->server->lock);
-	return has_room(c);
+	return room;
 }
 
 bool gt_grpc_send(struct gt_grpc_call *pub, const ProtobufCMessage *m)
