@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Content.Read: sends as long as the client reads; one that does not holds a message, and no worker. */
+/*
+ * Content.Read: sends as long as the client reads; one that does not holds a message, and no worker.
+ * Clients that read at offsets open a stream for every few kilobytes: what is in the page cache is sent
+ * from the loop's thread, with the stream's end behind it; a worker does the rest.
+ */
 #include <config.h>
 
 #include "frontend.h"
@@ -7,6 +11,7 @@
 #include <gantry/api-blobs.h>
 
 #include <string.h>
+#include <sys/uio.h>
 
 #define CHUNK (256 * 1024)
 /* Tag and number of the offset, tag and length of the data. */
@@ -30,12 +35,12 @@ static void reading_end_take(struct gt_grpc_call *c, struct gt_error *e)
 	gt_grpc_answer_error_take(c, e);
 }
 
-/* ReadContentResponse{ 1 offset, 2 data }, the bytes read to where they are sent from. */
-static struct gt_error *chunk_read(struct reading *r, struct gt_grpc_bytes **out)
+/* A message with room for 'want' bytes of data: ReadContentResponse{ 1 offset, 2 data }. */
+static struct gt_grpc_bytes *chunk_new(const struct reading *r, size_t want, unsigned char **data)
 {
-	size_t want = r->end - r->at < CHUNK ? (size_t)(r->end - r->at) : CHUNK, at = 0, n = 0;
-	unsigned char head[FIELDS_MAX], *data;
+	unsigned char head[FIELDS_MAX];
 	struct gt_grpc_bytes *b;
+	size_t at = 0;
 
 	if (r->sent) {
 		head[at++] = 1 << 3;
@@ -45,7 +50,22 @@ static struct gt_error *chunk_read(struct reading *r, struct gt_grpc_bytes **out
 	at += gt_grpc_varint_write(head + at, want);
 	b = gt_grpc_bytes_new(at + want);
 	memcpy(b->data + GT_GRPC_PREFIX, head, at);
-	data = b->data + GT_GRPC_PREFIX + at;
+	*data = b->data + GT_GRPC_PREFIX + at;
+	return b;
+}
+
+static size_t chunk_size(const struct reading *r)
+{
+	return r->end - r->at < CHUNK ? (size_t)(r->end - r->at) : CHUNK;
+}
+
+/* The bytes are read to where they are sent from. */
+static struct gt_error *chunk_read(struct reading *r, struct gt_grpc_bytes **out)
+{
+	size_t want = chunk_size(r), n = 0;
+	unsigned char *data;
+	struct gt_grpc_bytes *b = chunk_new(r, want, &data);
+
 	for (size_t have = 0; have < want; have += n) {
 		struct gt_error *e = gt_reader_pread(r->reader, data + have, want - have,
 						     r->at + (int64_t)have, &n);
@@ -63,26 +83,72 @@ static struct gt_error *chunk_read(struct reading *r, struct gt_grpc_bytes **out
 	return NULL;
 }
 
-static void read_on(struct gt_grpc_call *c)
+/* The same for what can be had without waiting for a disk; NULL: not all of it. */
+static struct gt_grpc_bytes *chunk_read_cached(struct reading *r)
+{
+	size_t want = chunk_size(r);
+	int fd = gt_reader_fd(r->reader);
+	unsigned char *data;
+	struct gt_grpc_bytes *b;
+	struct iovec v;
+
+	if (fd < 0)
+		return NULL;
+	b = chunk_new(r, want, &data);
+	v = (struct iovec){ .iov_base = data, .iov_len = want };
+	if (preadv2(fd, &v, 1, r->at, RWF_NOWAIT) != (ssize_t)want) {
+		gt_grpc_bytes_unref(b);
+		return NULL;
+	}
+	r->at += (int64_t)want;
+	r->sent += (int64_t)want;
+	return b;
+}
+
+/* False: that was the last one, or the client shall read first. */
+static bool chunk_send(struct gt_grpc_call *c, struct gt_grpc_bytes *b)
 {
 	struct reading *r = c->state;
 
-	while (r->at < r->end) {
-		struct gt_grpc_bytes *b = NULL;
+	if (r->at == r->end) {
+		reading_free(gt_steal((struct reading **)&c->state));
+		gt_grpc_answer_bytes_take(c, b);
+		return false;
+	}
+	if (gt_grpc_send_bytes_take(c, b))
+		return true;
+	gt_grpc_when_ready(c);
+	return false;
+}
+
+static void read_on(struct gt_grpc_call *c)
+{
+	struct gt_grpc_bytes *b = NULL;
+
+	do {
 		struct gt_error *e = gt_call_check(&c->call);
 
 		if (!e)
-			e = chunk_read(r, &b);
+			e = chunk_read(c->state, &b);
 		if (e) {
 			reading_end_take(c, e);
 			return;
 		}
-		if (!gt_grpc_send_bytes_take(c, b)) {
-			gt_grpc_when_ready(c);
-			return;
-		}
+	} while (chunk_send(c, b));
+}
+
+static void read_first(struct gt_grpc_call *c)
+{
+	struct reading *r = c->state;
+	struct gt_grpc_bytes *b;
+
+	if (r->at == r->end) {
+		reading_end_take(c, NULL);
+		return;
 	}
-	reading_end_take(c, NULL);
+	b = chunk_read_cached(r);
+	if (!b || chunk_send(c, b))
+		gt_grpc_when_ready(c);
 }
 
 static void read_gone(struct gt_grpc_call *c)
@@ -113,5 +179,5 @@ void grpc_content_read(struct gt_grpc_call *c, const ProtobufCMessage *request)
 	c->state = r;
 	c->ready = read_on;
 	c->gone = read_gone;
-	read_on(c);
+	read_first(c);
 }

@@ -101,7 +101,7 @@ static void list(struct gt_grpc_call *c, const ProtobufCMessage *request)
 #define TYPE(name) containerd__services__content__v1__##name##__descriptor
 #define EMPTY google__protobuf__empty__descriptor
 const struct gt_grpc_method grpc_content[] = {
-	GT_GRPC_UNARY("Info", TYPE(info_request), TYPE(info_response), info, 0),
+	GT_GRPC_UNARY("Info", TYPE(info_request), TYPE(info_response), info, GT_GRPC_QUICK),
 	GT_GRPC_UNARY("Update", TYPE(update_request), TYPE(update_response), update, 0),
 	GT_GRPC_UNARY("Delete", TYPE(delete_content_request), EMPTY, remove_one, 0),
 	GT_GRPC_UNARY("Status", TYPE(status_request), TYPE(status_response), status, 0),
@@ -116,7 +116,7 @@ const struct gt_grpc_method grpc_content[] = {
 	{ .name = "Read",
 	  .request = &TYPE(read_content_request),
 	  .response = &TYPE(read_content_response),
-	  .flags = GT_GRPC_SERVER_STREAM,
+	  .flags = GT_GRPC_SERVER_STREAM | GT_GRPC_QUICK,
 	  .handle = grpc_content_read },
 	{ .name = "Write",
 	  .request = &TYPE(write_content_request),
