@@ -36,6 +36,7 @@ struct running {
 
 struct daemon {
 	const char *file, *over;
+	struct notify notify;
 	struct gt_config *config;
 	struct gt_host *host;
 	struct gt_cancel *cancel;
@@ -49,13 +50,14 @@ static void ready(void *arg)
 	struct daemon *d = arg;
 
 	if (--d->starting == 0)
-		notify_send("READY=1");
+		notify_send(&d->notify, "READY=1");
 }
 
 static void alive(void *arg)
 {
-	(void)arg;
-	notify_send("WATCHDOG=1");
+	const struct daemon *d = arg;
+
+	notify_send(&d->notify, "WATCHDOG=1");
 }
 
 static void *frontend_thread(void *arg)
@@ -75,13 +77,13 @@ static void reload(struct daemon *d)
 					 (long long)(gt_now() / 1000));
 	struct gt_error *e;
 
-	notify_send(text);
+	notify_send(&d->notify, text);
 	e = gantry_start(d->file, d->over, &newer);
 	if (!e)
 		e = gt_host_reload(d->host, newer);
 	gt_config_free(newer);
 	gt_log_warn_take(e, "the configuration was not loaded again");
-	notify_send("READY=1");
+	notify_send(&d->notify, "READY=1");
 }
 
 /* Answers signals until the daemon is told to end. */
@@ -142,7 +144,7 @@ static struct gt_error *frontends_run(struct daemon *d, int signals)
 	}
 	if (!e)
 		e = signals_serve(d, signals);
-	notify_send("STOPPING=1");
+	notify_send(&d->notify, "STOPPING=1");
 	gt_cancel_set(d->cancel);
 	for (size_t i = 0; i < started; i++) {
 		pthread_join(d->running[i].thread, NULL);
@@ -168,13 +170,13 @@ static int signals_open(void)
 struct gt_error *daemon_run(const char *file, const char *over, int argc, char **argv)
 {
 	struct daemon d = { .file = file, .over = over, .cancel = gt_cancel_new() };
-	const struct gt_host_hooks hooks = {
-		.ready = ready, .alive = alive, .alive_every = notify_watchdog(), .arg = &d
-	};
+	struct gt_host_hooks hooks = { .ready = ready, .alive = alive, .arg = &d };
 	gt_autofd int signals = signals_open();
 	struct gt_error *e = signals < 0 ? gt_error_errno(GT_UNKNOWN, errno, "signalfd") : NULL;
 
 	mallopt(M_ARENA_MAX, ARENAS);
+	notify_take(&d.notify);
+	hooks.alive_every = d.notify.watchdog;
 	if (!e)
 		e = gantry_start(file, over, &d.config);
 	if (!e)
@@ -191,5 +193,6 @@ struct gt_error *daemon_run(const char *file, const char *over, int argc, char *
 	gt_config_free(d.config);
 	gt_loader_end();
 	gt_cancel_free(d.cancel);
+	notify_done(&d.notify);
 	return e;
 }

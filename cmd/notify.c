@@ -3,6 +3,8 @@
 
 #include "cmd/notify.h"
 
+#include <gantry/buf.h>
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,9 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void notify_send(const char *state)
+void notify_send(const struct notify *n, const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = n->path;
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t len = path ? strlen(path) : 0;
 	int fd;
@@ -46,11 +48,20 @@ static uint64_t number_of(const char *name)
 	return *end || errno ? 0 : n;
 }
 
-int64_t notify_watchdog(void)
+void notify_take(struct notify *n)
 {
 	uint64_t pid = number_of("WATCHDOG_PID"), us = number_of("WATCHDOG_USEC");
+	const char *path = getenv("NOTIFY_SOCKET");
 
-	if (!us || us > INT64_MAX / 1000 || (pid && pid != (uint64_t)getpid()))
-		return 0;
-	return (int64_t)us * 1000 / 2;
+	*n = (struct notify){ .path = path && *path ? gt_xstrdup(path) : NULL };
+	if (us && us <= INT64_MAX / 1000 && (!pid || pid == (uint64_t)getpid()))
+		n->watchdog = (int64_t)us * 1000 / 2; /* half of what it allows */
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
+void notify_done(struct notify *n)
+{
+	free(n->path);
 }

@@ -5,10 +5,19 @@
 
 #include <stdint.h>
 
-/* "READY=1" and the like, to $NOTIFY_SOCKET; nothing if nobody asked for it. */
-void notify_send(const char *state);
+struct notify {
+	char *path; /* NULL: nobody asked for it */
+	int64_t watchdog; /* how often it wants a sign of life, nanoseconds; 0: never */
+};
 
-/* How often the watchdog wants a sign of life, in nanoseconds (half of what it allows); 0: never. */
-int64_t notify_watchdog(void);
+/*
+ * Takes what the manager has said out of the environment: what this process starts is none of its
+ * services, and runc would wait for the container to report itself. Before there are threads.
+ */
+void notify_take(struct notify *n);
+void notify_done(struct notify *n);
+
+/* "READY=1" and the like. */
+void notify_send(const struct notify *n, const char *state);
 
 #endif

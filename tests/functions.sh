@@ -163,7 +163,7 @@ start_gantryd() { # [FLAGS...]
 g_ctr() { command timeout 120 /usr/bin/ctr --address "$gantryd_socket" "$@"; }
 end_gantryd() { # [SIGNAL]; its exit status goes to $status
 	kill -"${1:-TERM}" "$gantryd_pid" 2>/dev/null
-	wait "$gantryd_pid"
+	wait "$gantryd_pid" 2>/dev/null
 	status=$?
 	gantryd_pid=
 }

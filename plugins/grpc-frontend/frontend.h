@@ -19,7 +19,6 @@ struct frontend_config {
 	int64_t uid;
 	int64_t gid;
 	char *ttrpc_address;
-	char *debug_address;
 	int64_t workers;
 	int64_t grace;
 };

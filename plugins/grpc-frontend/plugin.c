@@ -8,6 +8,7 @@
 #include <gantry/log.h>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define NOBODY INT64_C(4294967294)
 
@@ -19,8 +20,6 @@ static const struct gt_option frontend_options[] = {
 		   "Whose group may use the socket, besides its owner and root; 0: nobody's."),
 	GT_OPT_PATH(struct frontend_config, ttrpc_address, "",
 		    "The socket that shims send their events to; empty: the address with .ttrpc behind it."),
-	GT_OPT_PATH(struct frontend_config, debug_address, "",
-		    "A socket that answers HTTP requests for what the daemon is doing; empty: none."),
 	GT_OPT_INT(struct frontend_config, workers, "256", 2, 4096,
 		   "Calls that are worked on at the same time, at most. What only waits is not counted."),
 	GT_OPT_DURATION(struct frontend_config, grace, "5s",
@@ -106,6 +105,9 @@ static struct gt_error *serve(struct frontend *f, struct gt_call *call, const ch
 	if (!e) {
 		e = gt_grpc_server_run(server, call, (int)(f->config->grace / 1000000));
 	}
+	/* Before anybody else may have made one there. */
+	if (fd >= 0)
+		unlink(address);
 	grpc_ttrpc_stop(events);
 	gt_grpc_server_free(server);
 	return e;

@@ -23,6 +23,7 @@ struct ttrpc_events {
 	struct gt_ttrpc_service service;
 	struct gt_watch stop;
 	int stop_fd;
+	char *path; /* of the socket; NULL: none was made */
 	bool is_stopped;
 	bool has_thread;
 	pthread_t thread;
@@ -114,6 +115,8 @@ struct gt_error *grpc_ttrpc_start(struct frontend *f, const char *address, struc
 		e = grpc_listen(path, f->config->uid, f->config->gid, &fd);
 	}
 	if (!e)
+		t->path = gt_steal(&path);
+	if (!e)
 		e = gt_ttrpc_server_listen_take(t->server, fd);
 	if (!e)
 		e = thread_start(t);
@@ -129,6 +132,9 @@ void grpc_ttrpc_stop(struct ttrpc_events *t)
 {
 	if (!t)
 		return;
+	if (t->path)
+		unlink(t->path);
+	free(t->path);
 	if (t->has_thread) {
 		eventfd_write(t->stop_fd, 1);
 		pthread_join(t->thread, NULL);

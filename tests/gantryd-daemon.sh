@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# gantryd as a daemon: its flags, the root's lock, the service manager, signals, and clients that do harm.
+. "$abs_top_srcdir/tests/functions.sh"
+requires root runc containerd python3
+[ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
+make_image
+write_config
+gantryd=$(built gantryd)
+hostile() { timeout 120 python3 "$abs_top_srcdir/tests/gantryd-hostile.py" "$gantryd_socket" "$@"; }
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/$gantryd_pid/status"; }
+
+# --- flags -------------------------------------------------------------------------
+try "$gantryd" -V
+like "$out" "^gantryd [0-9]" "-V prints the version"
+try "$gantryd" --nonsense
+is "$status" 2 "an unknown flag"
+try "$gantryd" --address
+is "$status" 2 "a flag without its value"
+try "$gantryd" --log-level loud
+like "$err" "log.level" "a value that is none"
+try "$gantryd" --address "$work/else.sock" --log-level debug config dump
+like "$out" "address = \"$work/else.sock\".*command line" "a flag wins over the file"
+
+# --- the service manager ---------------------------------------------------------------
+cat >"$work/notify.py" <<'EOT'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    print(s.recv(4096).decode().replace("\n", " "), flush=True)
+EOT
+python3 "$work/notify.py" "$work/notify" >"$work/notified" &
+notify_pid=$!
+wait_for 10 test -S "$work/notify"
+NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=400000 start_gantryd || { echo "Bail out! gantryd does not serve"; exit 1; }
+ok "READY=1 is told" wait_for 10 grep -q READY=1 "$work/notified"
+ok "the watchdog gets signs of life" wait_for 10 sh -c "[ \$(grep -c WATCHDOG=1 '$work/notified') -ge 3 ]"
+is "$(stat -c %a "$gantryd_socket")" 600 "the socket is its owner's alone"
+is "$(stat -c %a "$gantryd_socket.ttrpc")" 600 "and the ttrpc one"
+is "$(grep -c '@.*gantry' /proc/net/unix)" 0 "no abstract socket"
+
+# --- the root's lock -----------------------------------------------------------------
+is "$(cat "$work/root/lock")" "$gantryd_socket" "the lock tells the address"
+try timeout 30 "$gantryd"
+like "$err" "root $work/root is held by a daemon at $gantryd_socket" "a second daemon on the root"
+is "$status" 1 "ends with an error"
+ok "and the first one goes on" g_ctr version
+
+# --- reload ------------------------------------------------------------------------------
+sed -i '$a log: { level = "debug"; };' "$GANTRY_CONFIG"
+kill -HUP "$gantryd_pid"
+ok "SIGHUP reloads" wait_for 10 grep -q RELOADING=1 "$work/notified"
+echo 'nonsense = 1;' >>"$GANTRY_CONFIG"
+kill -HUP "$gantryd_pid"
+ok "a configuration that is wrong is told" wait_for 10 grep -q "not loaded again" "$work/gantryd.log"
+ok "and changes nothing" g_ctr version
+sed -i '$d' "$GANTRY_CONFIG"
+
+# --- containers outlive it ---------------------------------------------------------------
+try g_ctr images import "$image"
+try g_ctr run -d "$image_name" lasting /bin/sleep 300
+is "$status" 0 "a container runs"
+pid=$(g_ctr tasks ls | awk '$1 == "lasting" { print $2 }')
+g_ctr events >"$work/events" 2>&1 &
+events_pid=$!
+sleep 0.5
+end_gantryd TERM
+is "$status" 0 "SIGTERM: a clean end"
+ok "STOPPING=1 is told" grep -q STOPPING=1 "$work/notified"
+wait $events_pid 2>/dev/null
+like "$(cat "$work/events")" "shutting down|transport is closing|EOF" "a subscriber is told"
+ok "the container runs on" kill -0 "$pid"
+ok "the sockets are gone" sh -c "! test -e '$gantryd_socket' && ! test -e '$gantryd_socket.ttrpc'"
+start_gantryd
+is "$(g_ctr tasks ls | awk '$1 == "lasting" { print $2, $3 }')" "$pid RUNNING" "a new daemon knows it"
+end_gantryd KILL
+ok "the container runs on after SIGKILL" kill -0 "$pid"
+start_gantryd
+is "$(g_ctr tasks ls | awk '$1 == "lasting" { print $2, $3 }')" "$pid RUNNING" "and the next daemon knows it"
+timeout 60 /usr/bin/ctr --address "$gantryd_socket" tasks rm -f lasting >/dev/null 2>&1
+ok "its task is removed" sh -c "! kill -0 $pid 2>/dev/null"
+kill $notify_pid 2>/dev/null
+wait $notify_pid 2>/dev/null
+
+# --- clients that do harm --------------------------------------------------------------------
+before=$(rss)
+for case in frame reset ping settings headers garbage; do
+	ok "hostile client: $case" hostile $case
+	ok "the daemon serves others after it" g_ctr images ls
+done
+hostile silent >"$work/silent" 2>&1 &
+hostile_pid=$!
+ok "100 connections that read nothing have sent" wait_for 60 grep -q sent "$work/silent"
+ok "others are served meanwhile" g_ctr images ls
+wait $hostile_pid
+mkfifo "$work/hold"
+hostile subscribers <"$work/hold" >"$work/subscribers" 2>&1 &
+hostile_pid=$!
+exec 9>"$work/hold"
+ok "1,000 subscribers" wait_for 60 grep -q sent "$work/subscribers"
+for i in 1 2 3 4 5 6 7 8 9 10; do g_ctr namespaces create "n$i-$$" >/dev/null; g_ctr namespaces rm "n$i-$$" >/dev/null; done
+ok "they hold no thread each" wait_for 30 sh -c "[ \$(ls /proc/$gantryd_pid/task | wc -l) -lt 50 ]"
+exec 9>&-
+wait $hostile_pid
+# What idle workers leave is given back some seconds later; sanitizers keep what is freed.
+if nm -D "$gantryd" 2>/dev/null | grep -q __asan; then skip_one "memory is given back" "sanitizers"; else
+	if wait_for 30 sh -c "[ \$(awk '/^VmRSS/ { print \$2 }' /proc/$gantryd_pid/status) -lt $((before + 16384)) ]"; then
+		pass "memory is given back"
+	else fail "memory is given back" "before $before kB, now $(rss) kB"; fi
+fi
+end_gantryd TERM
+is "$status" 0 "gantryd ends well after all that"
+done_testing

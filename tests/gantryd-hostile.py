@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that do harm to the socket given: gantryd-hostile.py SOCKET CASE. Each ends by itself."""
+import os
+import socket
+import struct
+import sys
+import time
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST, SETTINGS, PING, CONTINUATION = 0, 1, 3, 4, 6, 9
+
+
+def frame(kind, flags, stream, body=b""):
+    return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body
+
+
+def field(name, value):
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def call(stream, path, message, flags=1, namespace=b"default"):
+    block = field(b":method", b"POST") + field(b":scheme", b"http") + field(b":path", path)
+    block += field(b":authority", b"localhost") + field(b"content-type", b"application/grpc")
+    block += field(b"containerd-namespace", namespace)
+    body = struct.pack(">BI", 0, len(message)) + message
+    return frame(HEADERS, 4, stream, block) + frame(DATA, flags, stream, body)
+
+
+def connect(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(path)
+    s.sendall(PREFACE + frame(SETTINGS, 0, 0))
+    return s
+
+
+def send(s, data):
+    try:
+        s.sendall(data)
+        return True
+    except OSError:
+        return False
+
+
+def pump(s, make, count, batch=200):
+    for at in range(0, count, batch):
+        if not send(s, b"".join(make(i) for i in range(at, min(at + batch, count)))):
+            return False
+    return True
+
+
+SUBSCRIBE = b"/containerd.services.events.v1.Events/Subscribe"
+VERSION = b"/containerd.services.version.v1.Version/Version"
+LIST = b"/containerd.services.images.v1.Images/List"
+
+
+def main():
+    path, case = sys.argv[1], sys.argv[2]
+    if case == "frame":  # claims what no frame may have
+        s = connect(path)
+        send(s, b"\xff\xff\xff\x00\x00\x00\x00\x00\x01")
+        assert drained(s), "the connection goes on"
+    elif case == "reset":
+        s = connect(path)
+        pump(s, lambda i: call(2 * i + 1, SUBSCRIBE, b"") + frame(RST, 0, 2 * i + 1, b"\0\0\0\x08"), 100000)
+        assert drained(s), "the connection goes on"
+    elif case == "ping":
+        s = connect(path)
+        pump(s, lambda i: frame(PING, 0, 0, b"12345678"), 300000)
+        assert drained(s), "the connection goes on"
+    elif case == "settings":
+        s = connect(path)
+        pump(s, lambda i: frame(SETTINGS, 0, 0), 300000)
+        assert drained(s), "the connection goes on"
+    elif case == "headers":
+        s = connect(path)
+        send(s, frame(HEADERS, 0, 1))
+        pump(s, lambda i: frame(CONTINUATION, 0, 1, field(b"x-name", b"v" * 100)), 100000)
+        assert drained(s), "the connection goes on"
+    elif case == "garbage":
+        for _ in range(200):
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(30)
+            s.connect(path)
+            send(s, os.urandom(4096))
+            s.close()
+    elif case == "silent":  # requests whose answers nobody reads, on many connections
+        all_of_them = [connect(path) for _ in range(100)]
+        for s in all_of_them:
+            pump(s, lambda i: call(2 * i + 1, LIST, b""), 2000)
+        print("sent", flush=True)
+        time.sleep(3)
+    elif case == "subscribers":  # a thousand, and they read nothing
+        all_of_them = []
+        for _ in range(100):
+            s = connect(path)
+            pump(s, lambda i: call(2 * i + 1, SUBSCRIBE, b""), 10)
+            all_of_them.append(s)
+        print("sent", flush=True)
+        sys.stdin.read()
+    else:
+        raise SystemExit("unknown case " + case)
+
+
+def drained(s):
+    """Whether the other side closes the connection."""
+    try:
+        while s.recv(65536):
+            pass
+        return True
+    except ConnectionError:
+        return True
+    except socket.timeout:
+        return False
+
+
+main()
