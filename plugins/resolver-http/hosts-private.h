@@ -8,6 +8,8 @@
 #define PEM_MAX (4 * 1024 * 1024) /* bytes of one file of certificates */
 
 struct host *hosts_add(struct hosts *h);
+/* The host that keeps what a name has: Docker Hub's is not called docker.io. */
+const char *hosts_own_authority(const char *name);
 /* Adds the host that 'name' stands for by itself. */
 GT_MUST_USE struct gt_error *hosts_own_add(struct hosts *out, const char *name,
 					   const struct gt_registry_options *o);

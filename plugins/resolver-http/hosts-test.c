@@ -137,7 +137,10 @@ START_TEST(mirrors_come_in_order_and_the_server_last)
 	ck_assert_str_eq(h.v[2].base, "https://o.example/x/y");
 	ck_assert_str_eq(h.v[3].base, "https://v.example/x/v2");
 	ck_assert_str_eq(h.v[4].base, "https://s.example/v2");
-	ck_assert(h.v[4].is_own);
+	ck_assert(!h.v[4].is_own);
+	hosts_done(&h);
+	h = parse("server = \"https://registry-1.docker.io\"\n", "docker.io");
+	ck_assert(h.v[0].is_own);
 	hosts_done(&h);
 }
 END_TEST

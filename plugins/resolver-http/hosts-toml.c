@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #define HOSTS_MAX 64
 #define HEADERS_MAX 256
@@ -291,6 +292,7 @@ static struct gt_error *host_take(const struct place *p, const struct gt_toml *a
 	GT_TRY(member(p, "skip_verify", GT_TOML_BOOLEAN, &skip));
 	GT_TRY(member(p, "override_path", GT_TOML_BOOLEAN, &override));
 	GT_TRY(url_take(p, at, key, url, override && override->boolean, h));
+	h->is_own = !strcasecmp(h->authority, hosts_own_authority(p->name));
 	GT_TRY(capabilities_take(p, h));
 	GT_TRY(ca_take(p, h));
 	GT_TRY(client_take(p, h));
@@ -320,15 +322,11 @@ static struct gt_error *server_take(const struct place *p, struct hosts *out)
 	struct host *h;
 
 	GT_TRY(member(p, "server", GT_TOML_STRING, &server));
-	if (server && *server->string) {
-		GT_TRY(host_take(p, server, "server", server->string, out));
-		out->v[out->n - 1].is_own = true;
-		return NULL;
-	}
+	if (server && *server->string)
+		return host_take(p, server, "server", server->string, out);
 	GT_TRY(hosts_own_add(&own, p->name, p->options));
 	e = host_take(p, p->table, NULL, own.v[0].authority, out);
 	h = &out->v[out->n - 1];
-	h->is_own = true;
 	if (!e) { /* as if nothing were said: http, or either of both */
 		bool override = !strstr(h->base, "/v2");
 

@@ -66,13 +66,18 @@ bool host_is_loopback(const char *authority)
 	       (!strncmp(name, "127.", 4) && strspn(name, "0123456789.") == strlen(name));
 }
 
+const char *hosts_own_authority(const char *name)
+{
+	return strcmp(name, "docker.io") ? name : "registry-1.docker.io";
+}
+
 /*
  * containerd's rule: https, and for this machine on a port of its own whatever it speaks, without a look
  * at its certificate.
  */
 static void own_fill(struct host *h, const char *name, const struct gt_registry_options *o)
 {
-	const char *authority = strcmp(name, "docker.io") ? name : "registry-1.docker.io";
+	const char *authority = hosts_own_authority(name);
 	const char *port = port_of(authority);
 	bool is_https = true;
 
@@ -101,13 +106,15 @@ struct gt_error *hosts_pem_read(const char *file, struct gt_buf *out)
 
 struct gt_error *hosts_options_apply(struct host *h, const struct gt_registry_options *o)
 {
+	bool has_cert = h->tls.cert.len;
+
 	if (o->skip_verify)
 		h->tls.skip_verify = true;
 	if (o->ca)
 		GT_TRY(gt_error_wrap(hosts_pem_read(o->ca, &h->tls.ca), "authorities %s", o->ca));
-	if (o->cert && !h->tls.cert.len)
+	if (o->cert && !has_cert)
 		GT_TRY(gt_error_wrap(hosts_pem_read(o->cert, &h->tls.cert), "certificate %s", o->cert));
-	if (o->cert && o->key && !h->tls.key.len)
+	if (o->cert && o->key && !has_cert)
 		GT_TRY(gt_error_wrap(hosts_pem_read(o->key, &h->tls.key), "key %s", o->key));
 	for (size_t i = 0; o->headers && i < o->headers->n; i++)
 		gt_strv_addf(&h->headers, "%s: %s", o->headers->v[i].key, o->headers->v[i].value);

@@ -25,7 +25,7 @@ struct host {
 	struct http_tls tls;
 	struct gt_strv headers; /* "Name: value": may be secrets */
 	int64_t dial_timeout; /* nanoseconds; 0: the plugin's */
-	bool is_own; /* the reference's own host, not a mirror of it */
+	bool is_own; /* the host of the name itself; others are told whose content is wanted */
 	bool may_be_http; /* https is tried first, then http */
 };
 

@@ -16,6 +16,8 @@
 #define ARRIVAL_BYTES (128 * 1024)
 #define DEPARTURE_BYTES (512 * 1024)
 #define HEAD_MAX (64 * 1024) /* bytes of an answer's headers */
+#define LEFTOVER_BYTES (16 * 1024)
+#define LEFTOVER_MS 10
 #define POLL_MS 1000
 #define IDLE_MAX 16
 
@@ -433,8 +435,12 @@ static struct gt_error *result_error(const struct http_exchange *x, enum http_fa
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "its certificate does not fit: %s (name its authority by --tlscacert or "
 				    "`ca` in hosts.toml)", text);
-	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
+		*why = HTTP_FINAL;
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "nothing to check its certificate by: %s (install ca-certificates, or name "
+				    "its authority by --tlscacert or `ca` in hosts.toml)", text);
+	case CURLE_SSL_CERTPROBLEM:
 		*why = HTTP_FINAL;
 		return gt_error_new(GT_INVALID_ARGUMENT, "the certificate that is configured: %s", text);
 	case CURLE_PARTIAL_FILE:
@@ -676,10 +682,26 @@ struct gt_error *http_read_all(struct http_exchange *x, size_t limit, struct gt_
 	}
 }
 
+/* A little that is still to come is worth reading: the connection lives on. */
+static void leftover_read(struct http_exchange *x)
+{
+	int running;
+
+	if (!x->has_head || http_length(x) < 0 || http_length(x) > LEFTOVER_BYTES)
+		return;
+	for (int i = 0; i < 3 && !x->is_over; i++) {
+		curl_multi_perform(x->h->multi, &running);
+		messages_take(x);
+		if (!x->is_over)
+			curl_multi_poll(x->h->multi, NULL, 0, LEFTOVER_MS, NULL);
+	}
+}
+
 void http_end(struct http_exchange *x)
 {
 	if (!x)
 		return;
+	leftover_read(x);
 	/* Removing it before its end closes the connection. */
 	curl_multi_remove_handle(x->h->multi, x->h->easy);
 	pool_give(x->pool, x->h);

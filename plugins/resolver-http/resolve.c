@@ -212,13 +212,12 @@ static struct gt_error *by_head(struct errand *e, struct host *h, struct questio
 	return NULL;
 }
 
-static struct gt_error *ask_host(struct errand *e, struct host *h, bool is_last,
-				 struct gt_descriptor *out)
+static struct gt_error *as_document(struct errand *e, struct host *h, bool is_last,
+				    struct gt_descriptor *out)
 {
 	gt_autofree char *path = gt_strf("/manifests/%s", e->digest ? e->digest : e->tag);
-	/* Docker's registry answers with its own failure to the digest of a large blob: little patience */
-	struct question q = { .method = "HEAD", .path = path, .is_last = is_last && !e->digest };
-	struct gt_error *err, *blob;
+	struct question q = { .method = "HEAD", .path = path, .is_last = is_last };
+	struct gt_error *err;
 	bool is_done;
 
 	accept_add(&q);
@@ -226,14 +225,28 @@ static struct gt_error *ask_host(struct errand *e, struct host *h, bool is_last,
 	if (!err && !is_done)
 		err = by_body(e, h, &q, out);
 	gt_strv_done(&q.headers);
+	return err;
+}
+
+static struct gt_error *ask_host(struct errand *e, struct host *h, bool is_last,
+				 struct gt_descriptor *out)
+{
+	/* Docker's registry answers with its own failure to the digest of a large blob: little patience */
+	struct gt_error *err = as_document(e, h, is_last && !e->digest, out);
+	struct gt_error *blob;
+
 	if (!e->digest || (gt_error_class(err) != GT_NOT_FOUND && gt_error_class(err) != GT_UNAVAILABLE))
 		return err;
 	blob = as_blob(e, h, is_last, out);
-	if (!blob) {
+	if (blob && is_last && gt_error_class(err) == GT_UNAVAILABLE && gt_error_class(blob) == GT_NOT_FOUND) {
+		gt_error_free(blob);
 		gt_error_free(err);
-		return NULL;
+		return as_document(e, h, true, out);
 	}
-	return gt_error_first(err, blob);
+	if (blob)
+		return gt_error_first(err, blob);
+	gt_error_free(err);
+	return NULL;
 }
 
 struct gt_error *http_resolve(struct gt_resolver *r, struct gt_call *call, const char *ref,
