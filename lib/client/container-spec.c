@@ -208,6 +208,7 @@ struct gt_error *gt_container_spec_make(const struct gt_call *call,
 
 	if (o->spec) {
 		GT_TRY(gt_spec_parse(o->spec, o->spec_len, &s));
+		GT_TRY(gt_spec_check(s));
 	} else {
 		GT_TRY(gt_call_namespace(call));
 		s = gt_spec_new(call->ns, o->id);

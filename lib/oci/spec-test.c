@@ -327,6 +327,77 @@ START_TEST(parse)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool good;
+} documents[] = {
+	{ "{}", true },
+	{ "{'annotations':{'a':'b'},'linux':{'sysctl':{'net.core.somaxconn':'5','kernel/shm_rmid':'1'}}}",
+	  true },
+	{ "{'linux':{'resources':{'unified':{'memory.high':'5'},'devices':[{'allow':false,"
+	  "'access':'rwm'},{'allow':true,'type':'c','access':'r'}]}}}",
+	  true },
+	{ "{'linux':{'sysctl':{'net.core.somaxconn':'5\\n6'}}}", false },
+	{ "{'linux':{'sysctl':{'net.core.somaxconn\\n':'5'}}}", false },
+	{ "{'linux':{'sysctl':{'net/../../x':'5'}}}", false },
+	{ "{'linux':{'sysctl':{'/etc':'5'}}}", false },
+	{ "{'linux':{'sysctl':{'a':5}}}", false },
+	{ "{'linux':{'sysctl':[]}}", false },
+	{ "{'linux':{'resources':{'unified':{'cgroup.subtree_control':'+memory'}}}}", false },
+	{ "{'linux':{'resources':{'unified':{'../memory.high':'1'}}}}", false },
+	{ "{'linux':{'resources':{'unified':{'memory.high':'1\\n2'}}}}", false },
+	{ "{'linux':{'resources':{'devices':[{'type':'c','access':'r+m'}]}}}", false },
+	{ "{'linux':{'resources':{'devices':[{'type':'c\\na','access':'r'}]}}}", false },
+	{ "{'linux':{'devices':[{'path':'/dev/a\\nb','type':'c'}]}}", false },
+	{ "{'linux':{'devices':[{'path':'dev/a','type':'c'}]}}", false },
+	{ "{'linux':{'devices':[{'path':'/dev/a','type':'c 1'}]}}", false },
+	{ "{'linux':{'devices':{}}}", false },
+	{ "{'linux':{'cgroupsPath':'/a\\nb'}}", false },
+	{ "{'annotations':{'a':'b\\nc'}}", false },
+	{ "{'annotations':{'a\\r':'b'}}", false },
+	{ "{'annotations':{'':'b'}}", false },
+	{ "{'hostname':'a\\nb'}", false },
+	{ "{'process':{'cwd':'/a\\u0007'}}", false },
+	{ "{'mounts':[{'destination':'/a','options':['size=1\\n']}]}", false },
+	{ "{'mounts':[1]}", false },
+};
+
+START_TEST(check)
+{
+	gt_autofree char *text = gt_xstrdup(documents[_i].text);
+	gt_autoptr(gt_spec) other = NULL;
+
+	for (char *p = text; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	ok(gt_spec_parse(text, strlen(text), &other));
+	if (documents[_i].good)
+		ok(gt_spec_check(other));
+	else
+		refused(gt_spec_check(other));
+}
+END_TEST
+
+/* Our own passes, with all that options add. */
+START_TEST(check_own)
+{
+	gt_spec_add_default_devices(spec);
+	gt_spec_set_host_network(spec);
+	ok(gt_spec_check(spec));
+	ok(gt_spec_set_privileged(spec));
+	ok(gt_spec_add_host_devices(spec));
+	ok(gt_spec_check(spec));
+}
+END_TEST
+
+START_TEST(nul)
+{
+	static const char text[] = "{\"annotations\":{\"a\":\"b\\u0000c\"}}";
+	struct gt_spec *other = NULL;
+
+	refused(gt_spec_parse(text, strlen(text), &other));
+}
+END_TEST
+
 START_TEST(exec)
 {
 	gt_auto(gt_strv) args = { 0 };
@@ -366,6 +437,9 @@ int main(void)
 	tcase_add_test(t, default_seccomp);
 	tcase_add_test(t, foreign);
 	tcase_add_test(t, parse);
+	tcase_add_loop_test(t, check, 0, sizeof(documents) / sizeof(*documents));
+	tcase_add_test(t, check_own);
+	tcase_add_test(t, nul);
 	tcase_add_test(t, exec);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -28,6 +28,12 @@ struct gt_spec *gt_spec_new_foreign(const char *os);
 void gt_spec_add_default_devices(struct gt_spec *s);
 /* A document of the caller's (--config, or a record's). INVALID_ARGUMENT unless it is one. */
 GT_MUST_USE struct gt_error *gt_spec_parse(const void *data, size_t len, struct gt_spec **out);
+/*
+ * Of such a document: INVALID_ARGUMENT for text that would end in a file of the kernel's or the host's
+ * and holds a control character there, or a name that leads elsewhere (sysctls, cgroup settings,
+ * devices).
+ */
+GT_MUST_USE struct gt_error *gt_spec_check(const struct gt_spec *s);
 void gt_spec_free(struct gt_spec *s);
 GT_DEFINE_AUTOPTR(gt_spec)
 
