@@ -156,8 +156,12 @@ static struct gt_error *set_hardware(struct gt_spec *s, const struct gt_containe
 	if (o->gpus.n)
 		GT_TRY(gt_gpu_add(s, o->hook, &o->gpus));
 	GT_TRY(set_blockio(s, o));
-	if (o->rdt_class)
-		GT_TRY(gt_spec_set_rdt(s, o->rdt_class));
+	if (!o->rdt_class)
+		return NULL;
+	GT_TRY(gt_spec_set_rdt(s, o->rdt_class));
+	/* Runtimes leave it out where there is none, as if nobody had asked. */
+	if (access("/sys/fs/resctrl/schemata", F_OK) < 0)
+		gt_log_warn("RDT class %s: no resctrl is mounted at /sys/fs/resctrl", o->rdt_class);
 	return NULL;
 }
 
