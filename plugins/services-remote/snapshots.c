@@ -3,7 +3,9 @@
 
 #include "remote.h"
 
+#include <gantry/api-namespaces.h>
 #include <gantry/api-snapshots.h>
+#include <gantry/buf.h>
 
 #include "google/protobuf/empty.pb-c.h"
 
@@ -24,6 +26,25 @@ METHOD(list_method, SERVICE, "List", TYPE(list_snapshots_response));
 METHOD(usage_method, SERVICE, "Usage", TYPE(usage_response));
 METHOD(cleanup_method, SERVICE, "Cleanup", EMPTY);
 
+/*
+ * The snapshotter that is meant where none is named. containerd leaves that to its clients: the namespace's
+ * label says so, else it is the one that containerd's own take.
+ */
+static struct gt_error *name_of(struct gt_services *s, struct gt_call *call, const char *given,
+				char **out)
+{
+	gt_auto(gt_labels) labels = { 0 };
+	const char *label = NULL;
+
+	if (!given || !*given) {
+		GT_TRY(gt_error_unless(gt_namespaces_get(s, call, call->ns, &labels), GT_NOT_FOUND));
+		label = gt_labels_get(&labels, "containerd.io/defaults/snapshotter");
+		given = label && *label ? label : "overlayfs";
+	}
+	*out = gt_xstrdup(given);
+	return NULL;
+}
+
 static struct gt_error *info_get(const V1(Info) *m, const struct gt_grpc_remote *method,
 				 struct gt_snapshot_info *out)
 {
@@ -37,9 +58,11 @@ static struct gt_error *stat_one(struct gt_services *s, struct gt_call *call, co
 				 const char *key, struct gt_snapshot_info *out)
 {
 	V1(StatSnapshotRequest) q = INIT(STAT_SNAPSHOT_REQUEST);
+	gt_autofree char *name = NULL;
 	remote_autoreply ProtobufCMessage *m = NULL;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.key = gt_wire_string(key);
 	GT_TRY(gt_grpc_call(remote_client(s), call, &stat_method, &q.base, &m));
 	return info_get(((V1(StatSnapshotResponse) *)m)->info, &stat_method, out);
@@ -50,11 +73,13 @@ static struct gt_error *prepare(struct gt_services *s, struct gt_call *call, con
 				struct gt_mounts *out)
 {
 	V1(PrepareSnapshotRequest) q = INIT(PREPARE_SNAPSHOT_REQUEST);
+	gt_autofree char *name = NULL;
 	remote_autoreply ProtobufCMessage *m = NULL;
 	gt_auto(gt_arena) a = { 0 };
 	const V1(PrepareSnapshotResponse) *r;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.key = gt_wire_string(key);
 	q.parent = gt_wire_string(parent);
 	if (labels)
@@ -70,11 +95,13 @@ static struct gt_error *view(struct gt_services *s, struct gt_call *call, const 
 			     struct gt_mounts *out)
 {
 	V1(ViewSnapshotRequest) q = INIT(VIEW_SNAPSHOT_REQUEST);
+	gt_autofree char *name = NULL;
 	remote_autoreply ProtobufCMessage *m = NULL;
 	gt_auto(gt_arena) a = { 0 };
 	const V1(ViewSnapshotResponse) *r;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.key = gt_wire_string(key);
 	q.parent = gt_wire_string(parent);
 	if (labels)
@@ -89,10 +116,12 @@ static struct gt_error *mounts(struct gt_services *s, struct gt_call *call, cons
 			       const char *key, struct gt_mounts *out)
 {
 	V1(MountsRequest) q = INIT(MOUNTS_REQUEST);
+	gt_autofree char *name = NULL;
 	remote_autoreply ProtobufCMessage *m = NULL;
 	const V1(MountsResponse) *r;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.key = gt_wire_string(key);
 	GT_TRY(gt_grpc_call(remote_client(s), call, &mounts_method, &q.base, &m));
 	r = (const void *)m;
@@ -105,9 +134,11 @@ static struct gt_error *commit(struct gt_services *s, struct gt_call *call, cons
 			       const char *name, const char *key, const struct gt_commit_options *o)
 {
 	V1(CommitSnapshotRequest) q = INIT(COMMIT_SNAPSHOT_REQUEST);
+	gt_autofree char *which = NULL;
 	gt_auto(gt_arena) a = { 0 };
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &which));
+	q.snapshotter = which;
 	q.name = gt_wire_string(name);
 	q.key = gt_wire_string(key);
 	if (o && o->labels)
@@ -120,8 +151,10 @@ static struct gt_error *remove_one(struct gt_services *s, struct gt_call *call,
 				   const char *snapshotter, const char *key)
 {
 	V1(RemoveSnapshotRequest) q = INIT(REMOVE_SNAPSHOT_REQUEST);
+	gt_autofree char *name = NULL;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.key = gt_wire_string(key);
 	return remote_do(s, call, &remove_method, &q.base);
 }
@@ -151,9 +184,11 @@ static struct gt_error *list(struct gt_services *s, struct gt_call *call, const 
 			     void *arg)
 {
 	V1(ListSnapshotsRequest) q = INIT(LIST_SNAPSHOTS_REQUEST);
+	gt_autofree char *name = NULL;
 	struct listing l = { fn, arg };
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	REMOTE_STRINGS(q, filters, filters);
 	return remote_each(s, call, &list_method, &q.base, listed, &l);
 }
@@ -163,6 +198,7 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call, cons
 			       const struct gt_strv *mask, struct gt_snapshot_info *out)
 {
 	V1(UpdateSnapshotRequest) q = INIT(UPDATE_SNAPSHOT_REQUEST);
+	gt_autofree char *name = NULL;
 	remote_autoreply ProtobufCMessage *m = NULL;
 	gt_auto(gt_arena) a = { 0 };
 	V1(Info) info = INIT(INFO);
@@ -170,7 +206,8 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call, cons
 	info.name = gt_wire_string(key);
 	if (labels)
 		gt_wire_labels(&a, &info.base, "labels", labels);
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.info = &info;
 	q.update_mask = gt_wire_mask(&a, mask);
 	GT_TRY(gt_grpc_call(remote_client(s), call, &update_method, &q.base, &m));
@@ -181,10 +218,12 @@ static struct gt_error *usage(struct gt_services *s, struct gt_call *call, const
 			      const char *key, struct gt_usage *out)
 {
 	V1(UsageRequest) q = INIT(USAGE_REQUEST);
+	gt_autofree char *name = NULL;
 	remote_autoreply ProtobufCMessage *m = NULL;
 	const V1(UsageResponse) *r;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	q.key = gt_wire_string(key);
 	GT_TRY(gt_grpc_call(remote_client(s), call, &usage_method, &q.base, &m));
 	r = (const void *)m;
@@ -196,8 +235,10 @@ static struct gt_error *usage(struct gt_services *s, struct gt_call *call, const
 static struct gt_error *cleanup(struct gt_services *s, struct gt_call *call, const char *snapshotter)
 {
 	V1(CleanupRequest) q = INIT(CLEANUP_REQUEST);
+	gt_autofree char *name = NULL;
 
-	q.snapshotter = gt_wire_string(snapshotter);
+	GT_TRY(name_of(s, call, snapshotter, &name));
+	q.snapshotter = name;
 	return remote_do(s, call, &cleanup_method, &q.base);
 }
 

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Our ctr over services-remote: against gantryd, which it finds by the root's lock, and against Debian's
+# containerd by --address. The same commands give the same results on both.
+. "$abs_top_srcdir/tests/functions.sh"
+requires root runc containerd jq
+make_image
+write_config
+
+run_all() { # NAME CTR...: every command that both can serve
+	local who=$1 digest blob chain pid
+	shift
+	r() { timeout 120 "$@"; }
+	works() { # DESCRIPTION ARGUMENTS...
+		local what=$1
+		shift
+		try r "${CTR[@]}" "$@"
+		is "$status" 0 "$who: $what"
+	}
+	CTR=("$@")
+
+	works "version" version
+	like "$out" "Server:.*Version: .*UUID: " "$who: version tells the server's"
+	works "plugins ls" plugins ls
+	like "$out" "io.containerd.snapshotter.v1 +overlayfs +linux/[a-z0-9]+ +ok" "$who: overlayfs is ok"
+	works "namespaces create" namespaces create "$ns-x" a=b
+	works "namespaces label" namespaces label "$ns-x" a=c
+	works "namespaces ls" namespaces ls
+	like "$out" "$ns-x +a=c" "$who: its label"
+	works "namespaces rm" namespaces rm "$ns-x"
+
+	works "images import" images import "$image"
+	works "images ls" images ls
+	like "$out" "$image_name +application/vnd.oci.image.manifest.v1.json" "$who: images ls"
+	works "images ls with a filter" images ls -q 'name~=busybox'
+	is "$out" "$image_name" "$who: the filter finds it"
+	works "images check" images check
+	like "$out" "complete \(2/2\).*true" "$who: complete and unpacked"
+	works "images tag" images tag "$image_name" example.com/again:1
+	try r "${CTR[@]}" images tag "$image_name" example.com/again:1
+	like "$status/$err" "^1/.*already exists" "$who: tag twice"
+	works "images label" images label example.com/again:1 x=y
+	is "$out" "x=y" "$who: images label"
+	works "images usage" images usage "$image_name"
+	works "images export" images export "$work/$who.tar" "$image_name"
+	ok "$who: the archive is whole" tar tf "$work/$who.tar"
+	works "images convert" images convert --uncompress "$image_name" example.com/plain:1
+	mkdir "$work/mnt"
+	works "images mount" images mount "$image_name" "$work/mnt"
+	ok "$who: it shows the image" test -x "$work/mnt/bin/busybox"
+	works "images unmount" images unmount --rm "$work/mnt"
+	rmdir "$work/mnt"
+	works "images rm" images rm --sync example.com/plain:1
+	try r "${CTR[@]}" images rm example.com/none:1
+	like "$status/$err" "^0/.*not found" "$who: rm of none"
+
+	works "content ls" content ls -q
+	digest=$(r "${CTR[@]}" images ls | awk -v n="$image_name" '$1 == n { print $3 }')
+	ok "$who: content get" sh -c "timeout 60 ${CTR[*]} content get $digest | sha256sum | grep -q ${digest#sha256:}"
+	head -c 5000000 /dev/urandom >"$work/random"
+	blob=sha256:$(sha256sum <"$work/random" | cut -d' ' -f1)
+	ok "$who: content ingest" sh -c "timeout 60 ${CTR[*]} content ingest --expected-size 5000000 --expected-digest $blob a <'$work/random'"
+	ok "$who: what was ingested comes back" sh -c "timeout 60 ${CTR[*]} content get $blob | cmp - '$work/random'"
+	try sh -c "timeout 60 ${CTR[*]} content ingest --expected-digest sha256:$(printf '%064d' 1) b <'$work/random'"
+	like "$status/$err" "^1/.*unexpected commit digest" "$who: a wrong digest"
+	works "content label" content label "$blob" k=v
+	is "$out" "k=v" "$who: content label"
+	works "content active" content active
+	works "content rm" content rm "$blob"
+	is "$out" "$blob" "$who: content rm"
+
+	chain=$(r "${CTR[@]}" snapshots ls | awk '$NF == "Committed" { print $1 }' | head -n 1)
+	works "snapshots prepare" snapshots prepare own "$chain"
+	works "snapshots mounts" snapshots mounts /nowhere own
+	like "$out" "^mount -t overlay" "$who: snapshots mounts"
+	works "snapshots info" snapshots info own
+	is "$(jq -r .Kind <<<"$out")" Active "$who: snapshots info"
+	works "snapshots usage" snapshots usage own
+	works "snapshots label" snapshots label own k=v
+	works "snapshots tree" snapshots tree
+	works "snapshots commit" snapshots commit own-done own
+	works "snapshots rm" snapshots rm own-done
+	try r "${CTR[@]}" snapshots info own-done
+	like "$status/$err" "^1/.*not found" "$who: info of one that is gone"
+
+	works "leases create" leases create --id l1 a=b
+	is "$out" l1 "$who: leases create"
+	works "leases ls" leases ls
+	like "$out" "l1 .*a=b" "$who: leases ls"
+	works "leases rm" leases rm --sync l1
+
+	works "run --rm" run --rm "$image_name" r1 echo hello
+	is "$out" hello "$who: its output"
+	try r "${CTR[@]}" run --rm "$image_name" r2 sh -c 'exit 7'
+	is "$status" 7 "$who: its status"
+	tty_run '' timeout 60 "${CTR[@]}" run --rm -t "$image_name" r3 sh -c 'stty size'
+	like "$out" "33 99" "$who: a terminal of the right size"
+	works "run -d" run -d --null-io "$image_name" d1 sleep 1000
+	works "containers ls" containers ls
+	like "$out" "d1 +$image_name +io.containerd.runc.v2" "$who: containers ls"
+	works "containers info" containers info d1
+	is "$(jq -r .ID <<<"$out")" d1 "$who: containers info"
+	works "containers label" containers label d1 k=v
+	works "tasks ls" tasks ls
+	like "$out" "d1 +[0-9]+ +RUNNING" "$who: tasks ls"
+	works "tasks exec" tasks exec --exec-id e1 d1 echo inside
+	is "$out" inside "$who: its output"
+	try r "${CTR[@]}" tasks exec --exec-id e2 d1 sh -c 'exit 3'
+	is "$status" 3 "$who: an exec's status"
+	works "tasks ps" tasks ps d1
+	pid=$(awk 'NR == 2 { print $1 }' <<<"$out")
+	ok "$who: its process" test -d "/proc/$pid"
+	works "tasks metrics" tasks metrics d1
+	works "tasks pause" tasks pause d1
+	works "tasks ls" tasks ls
+	like "$out" "d1 .*PAUSED" "$who: paused"
+	works "tasks resume" tasks resume d1
+	try r "${CTR[@]}" containers rm d1
+	is "$status" 1 "$who: a running container is not deleted"
+	try r "${CTR[@]}" tasks kill -s NONE d1
+	is "$status" 1 "$who: an unknown signal"
+	works "tasks kill" tasks kill -s KILL d1
+	wait_for 20 sh -c "timeout 20 ${CTR[*]} tasks ls | grep -q 'd1 .*STOPPED'"
+	works "tasks rm" tasks rm d1
+	works "containers rm" containers rm d1
+	works "containers create" containers create "$image_name" c1 sh -c 'echo from task'
+	works "tasks start" tasks start c1
+	is "$out" "from task" "$who: tasks start"
+	works "containers rm" containers rm c1
+	works "run -d again" run -d --null-io "$image_name" f1 sleep 1000
+	works "containers rm --force" containers rm --force f1
+	is "$(r "${CTR[@]}" tasks ls -q)" "" "$who: nothing runs"
+
+	r "${CTR[@]}" events >"$work/events" 2>/dev/null &
+	pid=$!
+	sleep 1
+	works "images rm" images rm --sync "$image_name" example.com/again:1
+	ok "$who: events tell of it" wait_for 20 grep -q '/images/delete {"name":"'$image_name'"}' "$work/events"
+	kill $pid
+	wait $pid 2>/dev/null
+	works "content ls" content ls -q
+	is "$out" "" "$who: no content is left"
+}
+
+start_gantryd || { tail "$work/gantryd.log"; echo "Bail out! gantryd does not serve"; exit 1; }
+run_all gantryd "$ctr_program"
+ok "the command line was in the daemon's hands" sh -c "'$ctr_program' info | grep -q '\"pid\": $gantryd_pid'"
+end_gantryd
+is "$status" 0 "gantryd ends"
+try ctr images ls -q
+is "$status/$out" "0/" "with no daemon the root is the command line's again"
+
+start_containerd
+run_all containerd "$ctr_program" --address "$work/cd/sock"
+done_testing
