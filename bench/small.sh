@@ -22,7 +22,7 @@ for i in $(seq "$count"); do "$GCTR" run -d --null-io $image "s$i" sleep 1000; d
 containerd_start containerd
 $PEER images import "$work/busybox.tar" >/dev/null
 for i in $(seq "$count"); do $PEER run -d --null-io $image "s$i" sleep 1000; done
-sleep 1
+sleep 3
 ours=$(pss containerd-shim-gantry "$count")
 theirs=$(pss containerd-shim-runc-v2 "$count")
 row "shim of an idle container, PSS, $count running: at most" "$ours" 0.6 MB "<=1"

@@ -99,7 +99,7 @@ bench_many() {
 bench_memory() {
 	local i t=()
 	seq 200 | xargs -P 4 -I{} "$GCTR" run -d --null-io --runc-binary crun $image "m{}" sleep 1000
-	sleep 1
+	sleep 3 # as idle containers are
 	row "shim, PSS per container, 200 running: at most" "$(pss containerd-shim-gantry 200)" 0.5 MB "<=1"
 	for i in $(seq 15); do t+=("$(ms "$GCTR" tasks ls)"); done
 	[ "$("$GCTR" tasks ls -q | wc -l)" = 200 ]
@@ -108,7 +108,7 @@ bench_memory() {
 	for i in $(seq 10); do
 		"$GCTR" run -d --null-io --annotation io.containerd.runc.v2.group=pod $image "p$i" sleep 1000
 	done
-	sleep 1
+	sleep 3 # as idle containers are
 	row "shim, PSS per container, 10 share one: at most" "$(pss containerd-shim-gantry 10)" 0.1 MB "<=1"
 	ours_end p 10
 }

@@ -5,6 +5,7 @@
 
 #include "container.h"
 #include "events.h"
+#include "idle.h"
 #include "linger.h"
 #include "parting.h"
 #include "sealed.h"
@@ -36,6 +37,7 @@ struct serve {
 	const char *path; /* of the socket; NULL: somebody else's */
 	bool told_to_end; /* by a signal */
 	bool closing;
+	struct idle idle;
 	struct gt_timer farewell;
 	bool farewell_over;
 };
@@ -229,8 +231,10 @@ int serve_take(const struct shim_args *args, int fd, const char *path, int ready
 		become_server();
 	if (ready >= 0)
 		close(ready);
-	while (!e && !is_over(&s))
+	while (!e && !is_over(&s)) {
 		e = gt_loop_step(s.shim.loop);
+		idle_after(&s.idle, s.shim.loop);
+	}
 	if (!s.closing && path)
 		unlink(path);
 	if (e) {
