@@ -157,10 +157,6 @@ def force(cid):
     """What a user does who wants it gone. Returns what it said and how long it took."""
     begin = time.time()
     status, out, _ = run(["containers", "delete", "--force", cid])
-    if "flag provided but not defined" in out:
-        for a in (["tasks","kill","-s","KILL",cid],["tasks","delete","-f",cid],["containers","delete",cid],["snapshots","rm",cid]):
-            status, o, _ = run(a)
-            out += o + "; "
     return status, out, time.time() - begin
 
 

@@ -4,7 +4,6 @@
 # they were, and nothing else is left. CYCLES=1000 is the long form; 90 by default.
 . "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc
-! ctr containers delete --force 2>&1 | grep -q 'not defined' || skip_all "needs containers delete --force"
 if [ "${CYCLES_INSIDE:-}" != 1 ]; then # nobody else's mounts come here
 	rm -rf "$work"
 	trap - EXIT

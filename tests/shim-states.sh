@@ -4,7 +4,6 @@
 # less than ten seconds, and everything else goes on meanwhile.
 . "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc python3 mkfs.ext4 fsfreeze
-! ctr containers delete --force 2>&1 | grep -q 'not defined' || skip_all "needs containers delete --force"
 make_image
 write_config
 B=$image_name
