@@ -137,13 +137,9 @@ static bool is_null(int fd)
 	       st.st_rdev == makedev(1, 3);
 }
 
-/* FIFOs in a new folder, and our ends of them. */
-static struct gt_error *copier_new(const char *base, const char *name, const bool wanted[STREAMS],
-				   struct gt_copier **out)
+static struct gt_error *copier_bare(struct gt_copier **out)
 {
-	static const char *const suffixes[STREAMS] = { "stdin", "stdout", "stderr" };
 	gt_autoptr(gt_copier) c = gt_xcalloc(1, sizeof(*c));
-	gt_autofree char *dir = gt_strf("%s/XXXXXX", base);
 
 	for (int i = 0; i < STREAMS; i++) {
 		c->fifo[i] = -1;
@@ -153,6 +149,19 @@ static struct gt_error *copier_new(const char *base, const char *name, const boo
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->eof_fd < 0 || c->wake_fd < 0)
 		return gt_error_errno(GT_RESOURCE_EXHAUSTED, errno, "make event descriptors");
+	*out = gt_steal(&c);
+	return NULL;
+}
+
+/* FIFOs in a new folder, and our ends of them. */
+static struct gt_error *copier_new(const char *base, const char *name, const bool wanted[STREAMS],
+				   struct gt_copier **out)
+{
+	static const char *const suffixes[STREAMS] = { "stdin", "stdout", "stderr" };
+	gt_autoptr(gt_copier) c = NULL;
+	gt_autofree char *dir = gt_strf("%s/XXXXXX", base);
+
+	GT_TRY(copier_bare(&c));
 	GT_TRY(gt_file_mkdirs(base, 0700));
 	sweep(base);
 	if (!mkdtemp(dir))
@@ -342,6 +351,35 @@ void gt_copier_drain(struct gt_copier *c)
 {
 	atomic_store(&c->deleted, true);
 	join(c);
+}
+
+/* -1: there is no such FIFO, or nobody to write to. */
+static int fifo_join(const char *path, int flags)
+{
+	gt_autofd int fd = path && *path == '/' ?
+				   open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW) :
+				   -1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return -1;
+	return gt_steal_fd(&fd);
+}
+
+struct gt_error *gt_copier_attach(const struct gt_stdio *fifos, int in, int out, int err,
+				  struct gt_copier **out_copier)
+{
+	struct gt_copier *c;
+
+	GT_TRY(copier_bare(&c));
+	c->fifo[STREAM_IN] = fifo_join(fifos->in, O_WRONLY);
+	c->fifo[STREAM_OUT] = fifo_join(fifos->out, O_RDONLY);
+	c->fifo[STREAM_ERR] = fifo_join(fifos->err, O_RDONLY);
+	stream_init(&c->stream[STREAM_IN], in, c->fifo[STREAM_IN]);
+	stream_init(&c->stream[STREAM_OUT], c->fifo[STREAM_OUT], out);
+	stream_init(&c->stream[STREAM_ERR], c->fifo[STREAM_ERR], err);
+	*out_copier = c;
+	return NULL;
 }
 
 void gt_copier_leave(struct gt_copier *c)

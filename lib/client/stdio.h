@@ -35,6 +35,12 @@ void gt_copier_drain(struct gt_copier *c);
  */
 GT_MUST_USE struct gt_error *gt_copier_for_others(const char *base, const char *name, bool outputs,
 						  bool terminal, struct gt_copier **out);
+/*
+ * The same with FIFOs that are there already, as a process's state names them; what is none, or has
+ * nobody at its other end, is left out. They stay.
+ */
+GT_MUST_USE struct gt_error *gt_copier_attach(const struct gt_stdio *fifos, int in, int out, int err,
+					      struct gt_copier **out_copier);
 /* Frees 'c' and leaves its FIFOs to others. NULL is fine. */
 void gt_copier_leave(struct gt_copier *c);
 /* Removes what was left: the FIFO of that path and its folder, if that was the last in it. */

@@ -6,7 +6,10 @@
 #include <gantry/api-snapshots.h>
 #include <gantry/log.h>
 
+#include <outlog/outlog.h>
+
 #include <client/container-spec.h>
+#include <client/log-pump.h>
 #include <client/rootfs.h>
 #include <client/runtime-options.h>
 #include <client/signals.h>
@@ -31,6 +34,8 @@ struct run {
 	struct gt_terminal *terminal;
 	struct gt_waiter *waiter;
 	struct gt_stdio stdio;
+	struct gt_log_pump *pump; /* attached to a log */
+	bool joined; /* to what another has started */
 	char *log; /* where a detached one's output goes; NULL: elsewhere */
 	bool made; /* there is a task or exec to delete */
 	bool attached; /* we stay until it ends */
@@ -41,6 +46,7 @@ static void run_done(struct run *r)
 	gt_waiter_free(r->waiter);
 	gt_terminal_free(r->terminal);
 	gt_copier_free(r->copier);
+	gt_log_pump_free(r->pump);
 	free(r->log);
 }
 
@@ -171,7 +177,7 @@ static void close_stdin(struct run *r)
 static struct gt_error *follow(struct run *r, struct gt_exit *exit)
 {
 	struct gt_signals *signals = r->o->signals;
-	bool in_open = r->copier != NULL;
+	bool in_open = r->copier != NULL && !r->joined;
 
 	for (;;) {
 		struct pollfd p[4] = {
@@ -269,6 +275,48 @@ struct gt_error *gt_task_run(struct gt_services *s, struct gt_call *call,
 		e = gt_tasks_create(s, call, &req, &pid);
 		if (!e)
 			e = run(&r, pid, status);
+	}
+	run_done(&r);
+	return e;
+}
+
+/* What the state names, connected to the user. */
+static struct gt_error *join_stdio(struct run *r, const struct gt_task_state *t)
+{
+	const struct gt_task_options *o = r->o;
+	struct gt_stdio fifos = { .in = t->in, .out = t->out, .err = t->err };
+
+	if (gt_outlog_is_uri(t->out))
+		GT_TRY(gt_log_pump_open(t->out, o->out, o->err, &r->pump));
+	GT_TRY(gt_copier_attach(&fifos, o->in, o->out, o->err, &r->copier));
+	if (t->terminal) {
+		GT_TRY(gt_terminal_open(o->in, &r->terminal));
+		resize(r);
+	}
+	return gt_copier_start(r->copier);
+}
+
+struct gt_error *gt_task_attach(struct gt_services *s, struct gt_call *call,
+				const struct gt_task_options *o, uint32_t *status)
+{
+	struct run r = { .s = s, .call = call, .o = o, .exec_id = "", .joined = true };
+	gt_auto(gt_task_state) t = { 0 };
+	struct gt_exit exit = { 0 }, removed = { 0 };
+	struct gt_error *e;
+
+	GT_TRY(gt_tasks_get(s, call, o->id, "", &t));
+	e = gt_waiter_open(s, call, o->id, "", &r.waiter);
+	if (!e)
+		e = join_stdio(&r, &t);
+	if (!e)
+		e = follow(&r, &exit);
+	if (!e) {
+		e = gt_error_unless(delete(&r, &removed), GT_NOT_FOUND);
+		gt_copier_drain(r.copier);
+		if (r.pump)
+			gt_log_pump_drain(r.pump);
+		gt_task_forget_stdio(&t);
+		*status = exit.status;
 	}
 	run_done(&r);
 	return e;

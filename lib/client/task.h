@@ -54,6 +54,15 @@ struct gt_task_options {
 GT_MUST_USE struct gt_error *gt_task_run(struct gt_services *s, struct gt_call *call,
 					 const struct gt_task_options *o, uint32_t *status);
 
+/*
+ * Connects the user's descriptors of 'o' to a task that another has started and left: its FIFOs, or where
+ * its output goes to a log what comes there. Then as gt_task_run() does from the start on: the task is
+ * deleted when it has ended. 'terminal' is the task's own; of 'o' the descriptors, 'id' and 'signals' are
+ * looked at. The end of the user's input does not end the task's.
+ */
+GT_MUST_USE struct gt_error *gt_task_attach(struct gt_services *s, struct gt_call *call,
+					    const struct gt_task_options *o, uint32_t *status);
+
 struct gt_exec_options {
 	const char *exec_id; /* required */
 	struct gt_strv args; /* required */

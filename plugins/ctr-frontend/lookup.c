@@ -106,6 +106,9 @@ static struct gt_error *container_exists(struct ctr *c, struct gt_services *s,
 struct gt_error *ctr_find_container(struct ctr *c, struct gt_services *s, const char *id,
 				    struct gt_container *out)
 {
+	if (!*id) /* no id at all; as containerd's looks for it */
+		return gt_error_new(GT_NOT_FOUND, "container \"\" in namespace \"%s\"",
+				    c->call.ns ? c->call.ns : "");
 	return ctr_hint_namespaces(c, s, gt_containers_get(s, &c->call, id, out), id,
 				   container_exists);
 }

@@ -116,8 +116,6 @@ static struct gt_error *run_metrics(struct ctr *c)
 	gt_auto(gt_buf) filter = GT_BUF_INIT;
 	struct gt_services *s;
 
-	if (!*ctr_arg(c, 0))
-		return ctr_usage_error("container id must be provided");
 	if (!x.json && strcmp(format, "table"))
 		return ctr_usage_error("format must be table or json");
 	GT_TRY(ctr_services(c, &s));

@@ -126,6 +126,28 @@ static struct gt_error *run_exec(struct ctr *c)
 	return NULL;
 }
 
+static struct gt_error *run_attach(struct ctr *c)
+{
+	gt_autoptr(gt_signals) signals = NULL;
+	gt_auto(gt_task_state) task = { 0 };
+	struct gt_task_options t = {
+		.id = ctr_arg(c, 0),
+		.in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.err = STDERR_FILENO,
+	};
+	uint32_t status = 0;
+	struct gt_services *s;
+
+	GT_TRY(gt_signals_open(&signals));
+	t.signals = signals;
+	GT_TRY(ctr_services(c, &s));
+	GT_TRY(ctr_find_task(c, s, t.id, &task));
+	GT_TRY(gt_task_attach(s, &c->call, &t, &status));
+	c->status = (int)status;
+	return NULL;
+}
+
 static const struct ctr_flag start_flags[] = {
 	{ .name = "no-pivot", .type = CTR_BOOL, .text = "change the root by chroot, as on a ramdisk" },
 	{ .name = "null-io", .type = CTR_BOOL, .text = "connect the process to /dev/null" },
@@ -160,6 +182,15 @@ const struct ctr_command ctr_task_start = {
 	.args = "[flags] CONTAINER",
 	.flags = (const struct ctr_flag *const[]){ start_flags, NULL },
 	.run = run_start,
+};
+
+const struct ctr_command ctr_task_attach = {
+	.name = "attach",
+	.text = "connect to the standard streams of a container that runs",
+	.args = "CONTAINER",
+	.more = "Shows what nobody has seen yet of its output, at most 64 KiB, and what comes. The program\n"
+		"ends with the container's exit status, and deletes the task then.",
+	.run = run_attach,
 };
 
 const struct ctr_command ctr_task_exec = {

@@ -137,7 +137,6 @@ static struct gt_error *run_pause(struct ctr *c)
 	gt_auto(gt_task_state) task = { 0 };
 	struct gt_services *s;
 
-	GT_TRY(need_id(c));
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_task(c, s, ctr_arg(c, 0), &task));
 	return (resume ? gt_tasks_resume : gt_tasks_pause)(s, &c->call, ctr_arg(c, 0));
@@ -208,7 +207,7 @@ const struct ctr_command ctr_tasks = {
 	.name = "tasks",
 	.aliases = "t, task",
 	.text = "manage tasks: containers that run",
-	.commands = (const struct ctr_command *const[]){ &delete_command, &ctr_task_exec, &list,
+	.commands = (const struct ctr_command *const[]){ &ctr_task_attach, &delete_command, &ctr_task_exec, &list,
 							 &kill_command, &pause_command,
 							 &ctr_task_ps, &resume_command,
 							 &ctr_task_start, &ctr_task_metrics,

@@ -6,6 +6,7 @@
 #include "app.h"
 
 extern const struct ctr_command ctr_task_start;
+extern const struct ctr_command ctr_task_attach;
 extern const struct ctr_command ctr_task_exec;
 extern const struct ctr_command ctr_task_metrics;
 extern const struct ctr_command ctr_task_ps;
