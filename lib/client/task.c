@@ -138,9 +138,10 @@ static struct gt_error *start(struct run *r, uint32_t pid)
 		GT_TRY(gt_terminal_open(o->in, &r->terminal));
 		resize(r);
 	}
+	GT_TRY(gt_tasks_start(r->s, r->call, o->id, r->exec_id, &started));
+	/* Not before: what a runtime says about a start that fails is in the error. */
 	if (r->copier && r->attached)
 		GT_TRY(gt_copier_start(r->copier));
-	GT_TRY(gt_tasks_start(r->s, r->call, o->id, r->exec_id, &started));
 	/* containerd's shim has no console for an exec before, and forgets the size. */
 	if (r->terminal && *r->exec_id)
 		resize(r);
@@ -490,6 +491,11 @@ struct gt_error *gt_task_delete(struct gt_services *s, struct gt_call *call, con
 					   t.status == GT_TASK_PAUSED  ? "paused" :
 									 "pausing";
 
+			if (*exec_id)
+				return gt_error_new(GT_FAILED_PRECONDITION,
+						    "current process state: %s, process must be "
+						    "stopped before deletion",
+						    word);
 			return gt_error_new(GT_FAILED_PRECONDITION,
 					    "task must be stopped before deletion: %s", word);
 		}

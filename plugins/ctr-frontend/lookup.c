@@ -142,3 +142,21 @@ struct gt_error *ctr_hint_content(struct ctr *c, struct gt_services *s, struct g
 {
 	return ctr_hint_namespaces(c, s, e, digest, content_exists);
 }
+
+struct gt_error *ctr_service_error(struct gt_error *e)
+{
+	static const char *const refusals[] = { "cannot exec ", "cannot pause ", "cannot resume ",
+						"cannot start ", "cannot checkpoint ",
+						"unknown error after kill" };
+	const char *text = gt_error_text(e);
+	struct gt_error *more;
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+		if (gt_error_class(e) != GT_UNKNOWN || strncmp(text, refusals[i], strlen(refusals[i])))
+			continue;
+		more = gt_error_new(GT_UNKNOWN, "%s: %s", text, gt_class_text(GT_UNKNOWN));
+		gt_error_free(e);
+		return more;
+	}
+	return e;
+}

@@ -22,6 +22,12 @@ GT_MUST_USE struct gt_error *ctr_find_task(struct ctr *c, struct gt_services *s,
 					   struct gt_task_state *out);
 
 /*
+ * What a runtime has refused without a class of its own: it has come through a service in containerd, which
+ * adds the word. Takes 'e'.
+ */
+GT_MUST_USE struct gt_error *ctr_service_error(struct gt_error *e);
+
+/*
  * If 'e' is NOT_FOUND, has the error's line end in the namespaces in which 'exists' finds it. Returns
  * 'e'. Looks only when there is such an error.
  */

@@ -118,7 +118,7 @@ static struct gt_error *run_exec(struct ctr *c)
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_container(c, s, t.id, &record));
 	/* That there is a task is seen in passing; it is asked for where there seems to be none. */
-	failed = gt_task_exec(s, &c->call, &t, &e, &status);
+	failed = ctr_service_error(gt_task_exec(s, &c->call, &t, &e, &status));
 	if (gt_error_class(failed) == GT_NOT_FOUND)
 		failed = gt_error_first(ctr_find_task(c, s, t.id, &task), failed);
 	GT_TRY(failed);

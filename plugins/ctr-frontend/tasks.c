@@ -81,7 +81,7 @@ static struct gt_error *run_kill(struct ctr *c)
 	if (!*ctr_string(c, "signal"))
 		GT_TRY(gt_container_stop_signal(&record, &signal));
 	GT_TRY(ctr_find_task(c, s, id, &task));
-	return gt_tasks_kill(s, &c->call, id, exec, (uint32_t)signal, all);
+	return ctr_service_error(gt_tasks_kill(s, &c->call, id, exec, (uint32_t)signal, all));
 }
 
 /* An exec's end is the program's own. */
@@ -139,7 +139,8 @@ static struct gt_error *run_pause(struct ctr *c)
 
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_task(c, s, ctr_arg(c, 0), &task));
-	return (resume ? gt_tasks_resume : gt_tasks_pause)(s, &c->call, ctr_arg(c, 0));
+	return ctr_service_error(
+		(resume ? gt_tasks_resume : gt_tasks_pause)(s, &c->call, ctr_arg(c, 0)));
 }
 
 static const struct ctr_flag list_flags[] = {
