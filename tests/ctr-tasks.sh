@@ -193,8 +193,6 @@ $theirs"; fi
 	same tasks metrics c1
 	same tasks metrics --format xml r1
 	same tasks metrics
-	same tasks checkpoint c1
-	same tasks checkpoint
 	same tasks rm s1
 	same tasks rm -f p1
 	same containers rm r1
