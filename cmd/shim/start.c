@@ -2,6 +2,7 @@
 /* Start of a container's first process, by start or by restore. */
 #include <config.h>
 
+#include "criu.h"
 #include "events.h"
 #include "task.h"
 
@@ -82,7 +83,8 @@ static void restore_done(struct run *r, struct gt_error *e)
 	struct start *s = (struct start *)r;
 
 	io_started(&s->op.process->io);
-	e = runtime_error_take(r, e, "OCI runtime restore failed");
+	e = criu_error_take(s->op.process->container,
+			    runtime_error_take(r, e, "OCI runtime restore failed"), "restore.log");
 	if (!e)
 		e = restored(s);
 	start_end(s, e);

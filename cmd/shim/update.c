@@ -2,6 +2,7 @@
 /* Update of resources, and checkpoints. */
 #include <config.h>
 
+#include "criu.h"
 #include "task.h"
 
 #include <gantry/buf.h>
@@ -75,7 +76,10 @@ void task_update(struct process *p, struct gt_ttrpc_call *call)
 
 static void checkpointed(struct run *r, struct gt_error *e)
 {
-	command_end((struct op *)r, runtime_error_take(r, e, "OCI runtime checkpoint failed"));
+	struct op *op = (struct op *)r;
+
+	e = runtime_error_take(r, e, "OCI runtime checkpoint failed");
+	command_end(op, criu_error_take(op->process->container, e, "dump.log"));
 }
 
 static void checkpoint_options(const Containerd__Runc__V1__CheckpointOptions *o,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "checkpoint.h"
 #include "commands.h"
 #include "create.h"
 #include "format.h"
@@ -287,6 +288,7 @@ const struct ctr_command ctr_containers = {
 	.name = "containers",
 	.aliases = "c, container",
 	.text = "manage containers",
-	.commands = (const struct ctr_command *const[]){ &create, &delete_command, &info, &list,
+	.commands = (const struct ctr_command *const[]){ &create, &ctr_container_checkpoint,
+							 &ctr_container_restore, &delete_command, &info, &list,
 							 &label, NULL },
 };

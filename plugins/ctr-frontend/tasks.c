@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "checkpoint.h"
 #include "commands.h"
 #include "lookup.h"
 #include "network.h"
@@ -208,7 +209,7 @@ const struct ctr_command ctr_tasks = {
 	.name = "tasks",
 	.aliases = "t, task",
 	.text = "manage tasks: containers that run",
-	.commands = (const struct ctr_command *const[]){ &ctr_task_attach, &delete_command, &ctr_task_exec, &list,
+	.commands = (const struct ctr_command *const[]){ &ctr_task_attach, &ctr_task_checkpoint, &delete_command, &ctr_task_exec, &list,
 							 &kill_command, &pause_command,
 							 &ctr_task_ps, &resume_command,
 							 &ctr_task_start, &ctr_task_metrics,

@@ -28,8 +28,8 @@ static struct gt_runtime *runtime_with_task(struct local *l, struct gt_call *cal
 	return NULL;
 }
 
-static struct gt_error *runtime_of(struct gt_services *s, struct gt_call *call, const char *id,
-				   struct gt_runtime **out)
+struct gt_error *tasks_runtime_of(struct gt_services *s, struct gt_call *call, const char *id,
+				  struct gt_runtime **out)
 {
 	struct local *l = local_of(s);
 	gt_auto(gt_container) c = { 0 };
@@ -83,7 +83,7 @@ static struct gt_error *start(struct gt_services *s, struct gt_call *call, const
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_start(r, call, id, exec_id, pid);
 }
 
@@ -92,7 +92,7 @@ static struct gt_error *remove_task(struct gt_services *s, struct gt_call *call,
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_remove(r, call, id, exec_id, out);
 }
 
@@ -101,7 +101,7 @@ static struct gt_error *get(struct gt_services *s, struct gt_call *call, const c
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_state(r, call, id, exec_id, out);
 }
 
@@ -110,7 +110,7 @@ static struct gt_error *kill_task(struct gt_services *s, struct gt_call *call, c
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_kill(r, call, id, exec_id, signal, all);
 }
 
@@ -119,7 +119,7 @@ static struct gt_error *wait_task(struct gt_services *s, struct gt_call *call, c
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_wait(r, call, id, exec_id, fn, arg);
 }
 
@@ -128,7 +128,7 @@ static struct gt_error *exec(struct gt_services *s, struct gt_call *call,
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, req->id, &r));
+	GT_TRY(tasks_runtime_of(s, call, req->id, &r));
 	return gt_runtime_exec(r, call, req);
 }
 
@@ -137,7 +137,7 @@ static struct gt_error *pids(struct gt_services *s, struct gt_call *call, const 
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_pids(r, call, id, out);
 }
 
@@ -146,7 +146,7 @@ static struct gt_error *resize(struct gt_services *s, struct gt_call *call, cons
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_resize(r, call, id, exec_id, width, height);
 }
 
@@ -155,7 +155,7 @@ static struct gt_error *close_io(struct gt_services *s, struct gt_call *call, co
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_close_io(r, call, id, exec_id);
 }
 
@@ -163,7 +163,7 @@ static struct gt_error *pause_task(struct gt_services *s, struct gt_call *call, 
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_pause(r, call, id);
 }
 
@@ -171,7 +171,7 @@ static struct gt_error *resume(struct gt_services *s, struct gt_call *call, cons
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_resume(r, call, id);
 }
 
@@ -180,7 +180,7 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call, cons
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_update(r, call, id, resources, annotations);
 }
 
@@ -189,7 +189,7 @@ static struct gt_error *purge(struct gt_services *s, struct gt_call *call, const
 {
 	struct gt_runtime *r;
 
-	GT_TRY(runtime_of(s, call, id, &r));
+	GT_TRY(tasks_runtime_of(s, call, id, &r));
 	return gt_runtime_purge(r, call, id, out);
 }
 
@@ -210,7 +210,7 @@ const struct gt_tasks_ops local_tasks = {
 	.resume = resume,
 	.metrics = tasks_metrics,
 	.update = update,
+	.checkpoint = tasks_checkpoint,
 	.purge = purge,
 	.log_uri = logs_uri,
-	/* no .checkpoint: callers get UNIMPLEMENTED */
 };

@@ -18,4 +18,13 @@ GT_MUST_USE struct gt_error *tasks_metrics(struct gt_services *s, struct gt_call
 								  const struct gt_metric *m),
 					   void *arg);
 
+/* The runtime of a container, or of a task whose container's record is gone. */
+GT_MUST_USE struct gt_error *tasks_runtime_of(struct gt_services *s, struct gt_call *call,
+					      const char *id, struct gt_runtime **out);
+
+GT_MUST_USE struct gt_error *tasks_checkpoint(struct gt_services *s, struct gt_call *call,
+					      const char *id, const char *parent,
+					      const struct gt_any *options,
+					      struct gt_descriptor **out, size_t *n);
+
 #endif
