@@ -45,6 +45,7 @@ certificate() { # NAME SUBJECT-ALTERNATIVE
 }
 certificate localhost DNS:localhost
 certificate client DNS:client
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stranger -keyout "$work/stranger.key" -out "$work/stranger.pem" 2>/dev/null
 
 # --- plain http: both formats, by others and by us
 make_image
@@ -94,6 +95,12 @@ try tool --option chunk_size=5MiB push "$plain/new/c:t" "$work/random" $layer
 is "$out" "sent $random" "a blob in pieces"
 try tool fetch "$plain/new/c:t" "$random" 12345678 $layer "$work/back"
 ok "comes back as it was" cmp "$work/back" "$work/random"
+truncate -s 200000000 "$work/large"
+try tool push "$plain/new/large:t" "$work/large" $layer
+is "${out%% *} $(($(sed -n 's/^maxrss \([0-9]*\) kB/\1/p' <<<"$err") < 32000))" "sent 1" "200 MB are sent in less than 32 MB of memory"
+try tool fetch "$plain/new/large:t" "sha256:$(sha256sum "$work/large" | cut -d' ' -f1)" 200000000 $layer /dev/null
+is "$status $(($(sed -n 's/^maxrss \([0-9]*\) kB/\1/p' <<<"$err") < 32000))" "0 1" "and fetched"
+rm "$work/large"
 : >"$work/empty"
 try tool push "$plain/new/c:t" "$work/empty" $layer
 like "$out" "^sent" "a blob of 0 bytes"
@@ -152,6 +159,10 @@ printf '[host."https://%s"]\nca = ["../../ca.pem"]\nclient = [["../../client.pem
 	>"$work/hosts/localhost_${port}_/hosts.toml"
 try tool resolve "$mutual/lib/oci:t"
 is "$(field 1)" "$manifest" "by hosts.toml"
+printf '[host."https://%s"]\nca = ["../../ca.pem"]\nclient = [["../../stranger.pem", "../../stranger.key"], ["../../client.pem", "../../client.key"]]\n' \
+	"$mutual" >"$work/hosts/localhost_${port}_/hosts.toml"
+try tool resolve "$mutual/lib/oci:t"
+is "$(field 1)" "$manifest" "of several, the one that the registry knows the authority of"
 
 # --- htpasswd
 htpasswd -Bbn user topsecret >"$work/htpasswd" 2>/dev/null

@@ -15,5 +15,7 @@ GT_MUST_USE struct gt_error *hosts_own_add(struct hosts *out, const char *name,
 					   const struct gt_registry_options *o);
 /* Adds a file of certificates or a key to 'out'. */
 GT_MUST_USE struct gt_error *hosts_pem_read(const char *file, struct gt_buf *out);
+/* Adds a client's certificate; 'key' NULL: in the same file. */
+GT_MUST_USE struct gt_error *hosts_pair_read(const char *cert, const char *key, struct http_tls *out);
 
 #endif

@@ -253,8 +253,9 @@ START_TEST(certificates_alone_are_dockers_way)
 	h = find("r.example", &none);
 	ck_assert_uint_eq(h.n, 1);
 	ck_assert_str_eq(h.v[0].tls.ca.s, "CA-A\nCA-B\n");
-	ck_assert_str_eq(h.v[0].tls.cert.s, "CERT\n");
-	ck_assert_str_eq(h.v[0].tls.key.s, "KEY\n");
+	ck_assert_uint_eq(h.v[0].tls.n_pairs, 1);
+	ck_assert_str_eq(h.v[0].tls.pairs[0].cert.s, "CERT\n");
+	ck_assert_str_eq(h.v[0].tls.pairs[0].key.s, "KEY\n");
 	hosts_done(&h);
 	/* somebody put an authority there: it is meant to be looked at */
 	put("localhost:5000/a.crt", "CA");
@@ -268,7 +269,7 @@ START_TEST(paths_count_from_the_file)
 {
 	struct hosts h;
 
-	put("r.example/hosts.toml", "ca = [\"ca.pem\", \"sub/ca.pem\"]\nclient = [[\"c.pem\", \"k.pem\"]]\n"
+	put("r.example/hosts.toml", "ca = [\"ca.pem\", \"sub/ca.pem\"]\nclient = [[\"c.pem\", \"k.pem\"], [\"c.pem\", \"\"]]\n"
 				    "[host.\"https://m\"]\nclient = \"c.pem\"\n");
 	put("r.example/ca.pem", "A");
 	put("r.example/sub/ca.pem", "B");
@@ -276,10 +277,12 @@ START_TEST(paths_count_from_the_file)
 	put("r.example/k.pem", "K");
 	h = find("r.example", &none);
 	ck_assert_uint_eq(h.n, 2);
-	ck_assert_str_eq(h.v[0].tls.cert.s, "C\n");
-	ck_assert_uint_eq(h.v[0].tls.key.len, 0);
+	ck_assert_str_eq(h.v[0].tls.pairs[0].cert.s, "C\n");
+	ck_assert_uint_eq(h.v[0].tls.pairs[0].key.len, 0);
 	ck_assert_str_eq(h.v[1].tls.ca.s, "A\nB\n");
-	ck_assert_str_eq(h.v[1].tls.key.s, "K\n");
+	ck_assert_uint_eq(h.v[1].tls.n_pairs, 2);
+	ck_assert_str_eq(h.v[1].tls.pairs[0].key.s, "K\n");
+	ck_assert_str_eq(h.v[1].tls.pairs[1].cert.s, "C\n");
 	hosts_done(&h);
 }
 END_TEST

@@ -16,6 +16,7 @@
 
 #define HOSTS_MAX 64
 #define HEADERS_MAX 256
+#define CLIENTS_MAX 32
 
 /* A table of the file: the top one, or one under [host]. */
 struct place {
@@ -116,21 +117,22 @@ static struct gt_error *capabilities_take(const struct place *p, struct host *h)
 }
 
 /* A path in the file counts from the file's folder. */
-static struct gt_error *pem_take(const struct place *p, const struct gt_toml *v, const char *key,
-				 const char *path, struct gt_buf *out)
+static char *full_path(const struct place *p, const char *path)
 {
 	const char *slash = strrchr(p->file, '/');
-	gt_autofree char *full = *path == '/' || !slash
-		? gt_xstrdup(path)
-		: gt_strf("%.*s/%s", (int)(slash - p->file), p->file, path);
-	struct gt_error *e = *path ? hosts_pem_read(full, out)
-				   : gt_error_new(GT_INVALID_ARGUMENT, "empty path");
+
+	return *path == '/' || !slash ? gt_xstrdup(path)
+				      : gt_strf("%.*s/%s", (int)(slash - p->file), p->file, path);
+}
+
+/* Says where in the file the thing that failed stands; takes 'e'. */
+static struct gt_error *bad_take(const struct place *p, const struct gt_toml *at, const char *key,
+				 struct gt_error *e)
+{
 	gt_autofree char *text = e ? gt_xstrdup(gt_error_text(e)) : NULL;
 
-	if (!e)
-		return NULL;
 	gt_error_free(e);
-	return bad(p, v, key, text);
+	return text ? bad(p, at, key, text) : NULL;
 }
 
 static struct gt_error *ca_take(const struct place *p, struct host *h)
@@ -139,43 +141,46 @@ static struct gt_error *ca_take(const struct place *p, struct host *h)
 	struct gt_strv files = { 0 };
 	struct gt_error *e = v ? strings(p, v, "ca", &files) : NULL;
 
-	for (size_t i = 0; !e && i < files.n; i++)
-		e = pem_take(p, v, "ca", files.v[i], &h->tls.ca);
+	for (size_t i = 0; !e && i < files.n; i++) {
+		gt_autofree char *file = full_path(p, files.v[i]);
+
+		e = bad_take(p, v, "ca", hosts_pem_read(file, &h->tls.ca));
+	}
 	gt_strv_done(&files);
 	return e;
 }
 
-/*
- * "client.pem", [ "client.pem", ... ] or [ [ "client.cert", "client.key" ], ... ]. curl shows one
- * certificate: the first.
- */
+/* "client.pem" or [ "client.cert", "client.key" ], the key being "" where it is in the first. */
+static struct gt_error *pair_take(const struct place *p, const struct gt_toml *v, struct host *h)
+{
+	const struct gt_toml *cert = v, *key = NULL;
+	gt_autofree char *cert_path = NULL, *key_path = NULL;
+
+	if (v->type == GT_TOML_ARRAY && v->n >= 1 && v->n <= 2) {
+		cert = &v->items[0];
+		key = v->n > 1 ? &v->items[1] : NULL;
+	}
+	if (cert->type != GT_TOML_STRING || (key && key->type != GT_TOML_STRING))
+		return is_no(p, v, "client", "a string or a pair of strings");
+	cert_path = full_path(p, cert->string);
+	key_path = key && *key->string ? full_path(p, key->string) : NULL;
+	return bad_take(p, v, "client", hosts_pair_read(cert_path, key_path, &h->tls));
+}
+
+/* A string, a list of strings, or a list of pairs. */
 static struct gt_error *client_take(const struct place *p, struct host *h)
 {
 	const struct gt_toml *v = gt_toml_get(p->table, "client");
-	const struct gt_toml *first = v;
 
-	if (!v || (v->type == GT_TOML_ARRAY && !v->n))
+	if (!v)
 		return NULL;
-	if (v->type == GT_TOML_ARRAY)
-		first = &v->items[0];
-	for (size_t i = 0; v->type == GT_TOML_ARRAY && i < v->n; i++) {
-		const struct gt_toml *item = &v->items[i];
-
-		if (item->type == GT_TOML_STRING)
-			continue;
-		if (item->type != GT_TOML_ARRAY || !item->n || item->n > 2 ||
-		    item->items[0].type != GT_TOML_STRING ||
-		    item->items[item->n - 1].type != GT_TOML_STRING)
-			return is_no(p, item, "client", "a string or a pair of strings");
-	}
-	if (first->type == GT_TOML_STRING)
-		return pem_take(p, first, "client", first->string, &h->tls.cert);
-	if (first->type != GT_TOML_ARRAY)
-		return is_no(p, first, "client", "a string, a list of strings, or a list of pairs");
-	GT_TRY(pem_take(p, first, "client", first->items[0].string, &h->tls.cert));
-	if (first->n == 1 || !*first->items[1].string)
-		return NULL;
-	return pem_take(p, first, "client", first->items[1].string, &h->tls.key);
+	if (v->type != GT_TOML_ARRAY)
+		return pair_take(p, v, h);
+	if (v->n > CLIENTS_MAX)
+		return bad(p, v, "client", "more certificates than anybody has");
+	for (size_t i = 0; i < v->n; i++)
+		GT_TRY(pair_take(p, &v->items[i], h));
+	return NULL;
 }
 
 static bool is_header_name(const char *s)
@@ -302,7 +307,7 @@ static struct gt_error *host_take(const struct place *p, const struct gt_toml *a
 	port = strrchr(h->authority, ':');
 	/* http with something said about TLS: whoever wrote it was not sure either */
 	if (!strncmp(h->base, "http:", 5) && port && strcmp(port, ":80") != 0 &&
-	    (h->tls.ca.len || h->tls.cert.len || h->tls.skip_verify)) {
+	    (h->tls.ca.len || h->tls.n_pairs || h->tls.skip_verify)) {
 		char *base = gt_strf("https%s", h->base + 4);
 
 		free(h->base);

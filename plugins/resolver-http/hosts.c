@@ -104,18 +104,22 @@ struct gt_error *hosts_pem_read(const char *file, struct gt_buf *out)
 	return NULL;
 }
 
+struct gt_error *hosts_pair_read(const char *cert, const char *key, struct http_tls *out)
+{
+	struct http_pair *p = http_tls_add(out);
+
+	GT_TRY(gt_error_wrap(hosts_pem_read(cert, &p->cert), "certificate %s", cert));
+	return key ? gt_error_wrap(hosts_pem_read(key, &p->key), "key %s", key) : NULL;
+}
+
 struct gt_error *hosts_options_apply(struct host *h, const struct gt_registry_options *o)
 {
-	bool has_cert = h->tls.cert.len;
-
 	if (o->skip_verify)
 		h->tls.skip_verify = true;
 	if (o->ca)
 		GT_TRY(gt_error_wrap(hosts_pem_read(o->ca, &h->tls.ca), "authorities %s", o->ca));
-	if (o->cert && !has_cert)
-		GT_TRY(gt_error_wrap(hosts_pem_read(o->cert, &h->tls.cert), "certificate %s", o->cert));
-	if (o->cert && o->key && !has_cert)
-		GT_TRY(gt_error_wrap(hosts_pem_read(o->key, &h->tls.key), "key %s", o->key));
+	if (o->cert && !h->tls.n_pairs)
+		GT_TRY(hosts_pair_read(o->cert, o->key, &h->tls));
 	for (size_t i = 0; o->headers && i < o->headers->n; i++)
 		gt_strv_addf(&h->headers, "%s: %s", o->headers->v[i].key, o->headers->v[i].value);
 	return NULL;
@@ -146,11 +150,10 @@ static struct gt_error *certificate_take(struct host *h, const char *dir, const 
 
 	if (ends(name, ".crt"))
 		return gt_error_wrap(hosts_pem_read(path, &h->tls.ca), "authorities %s", path);
-	if (!ends(name, ".cert") || h->tls.cert.len)
+	if (!ends(name, ".cert"))
 		return NULL;
 	key = gt_strf("%.*s.key", (int)(strlen(path) - strlen(".cert")), path);
-	GT_TRY(gt_error_wrap(hosts_pem_read(path, &h->tls.cert), "certificate %s", path));
-	return gt_error_wrap(hosts_pem_read(key, &h->tls.key), "key %s", key);
+	return hosts_pair_read(path, key, &h->tls);
 }
 
 static struct gt_error *certificates_add(const char *dir, struct host *h)

@@ -3,6 +3,7 @@
 
 #include "http.h"
 
+#include "client-cert.h"
 #include "watch.h"
 
 #include <curl/curl.h>
@@ -62,8 +63,18 @@ struct http_exchange {
 void http_tls_done(struct http_tls *t)
 {
 	gt_buf_done(&t->ca);
-	gt_buf_done(&t->cert);
-	gt_buf_done(&t->key);
+	for (size_t i = 0; i < t->n_pairs; i++) {
+		gt_buf_done(&t->pairs[i].cert);
+		gt_buf_done(&t->pairs[i].key);
+	}
+	free(t->pairs);
+}
+
+struct http_pair *http_tls_add(struct http_tls *t)
+{
+	GT_GROW(t->pairs, t->n_pairs, t->alloc_pairs);
+	t->pairs[t->n_pairs] = (struct http_pair){ .cert = GT_BUF_INIT, .key = GT_BUF_INIT };
+	return &t->pairs[t->n_pairs++];
 }
 
 static void handle_free(struct handle *h)
@@ -317,10 +328,14 @@ static void tls_set(CURL *easy, const struct http_ask *a)
 		return;
 	if (a->tls->ca.len)
 		blob_set(easy, CURLOPT_CAINFO_BLOB, &a->tls->ca);
-	if (a->tls->cert.len && !a->skip_client_cert) {
-		blob_set(easy, CURLOPT_SSLCERT_BLOB, &a->tls->cert);
-		blob_set(easy, CURLOPT_SSLKEY_BLOB,
-			 a->tls->key.len ? &a->tls->key : &a->tls->cert);
+	if (!a->tls->n_pairs || a->skip_client_cert)
+		return;
+	blob_set(easy, CURLOPT_SSLCERT_BLOB, &a->tls->pairs[0].cert);
+	blob_set(easy, CURLOPT_SSLKEY_BLOB,
+		 a->tls->pairs[0].key.len ? &a->tls->pairs[0].key : &a->tls->pairs[0].cert);
+	if (a->tls->n_pairs > 1) {
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, client_cert_choose);
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, (void *)a->tls);
 	}
 }
 

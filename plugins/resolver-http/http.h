@@ -14,14 +14,20 @@
 #include <gantry/content.h>
 #include <gantry/strv.h>
 
-/* Certificates as PEM text; empty: none beyond the system's. */
-struct http_tls {
-	struct gt_buf ca;
+/* A client's certificate, with its chain, as PEM text. */
+struct http_pair {
 	struct gt_buf cert;
 	struct gt_buf key; /* empty: in 'cert' */
+};
+
+struct http_tls {
+	struct gt_buf ca; /* PEM text; empty: the system's authorities alone */
+	struct http_pair *pairs; /* of which the server may choose */
+	size_t n_pairs, alloc_pairs;
 	bool skip_verify;
 };
-#define HTTP_TLS_INIT { .ca = GT_BUF_INIT, .cert = GT_BUF_INIT, .key = GT_BUF_INIT }
+#define HTTP_TLS_INIT { .ca = GT_BUF_INIT }
+struct http_pair *http_tls_add(struct http_tls *t);
 void http_tls_done(struct http_tls *t);
 
 /* Where the lines of --http-dump and --http-trace go. */
