@@ -24,7 +24,7 @@ for m in $modules; do
 		grep -v "plugins/$m/"
 done | check "no plugin includes another"
 grep -nE '#include [<"](core|lib|plugins|cmd)/' include/gantry/*.h | check "the SDK includes only itself"
-grep -nE '#include <(libconfig|ltdl|google|protobuf-c|archive|jansson|lmdb|openssl|nghttp2)' include/gantry/*.h |
+grep -nE '#include <(libconfig|ltdl|google|protobuf-c|archive|jansson|lmdb|openssl|nghttp2|curl|toml)' include/gantry/*.h |
 	check "no library's type is in the SDK"
 grep -nE '#include [<"](lib|plugins|cmd)/' core/*.c core/*.h | check "core includes only core and SDK"
 grep -rnE '#include "(core|plugins|cmd)/' lib --include='*.[ch]' | check "libraries know neither core nor plugins"
