@@ -32,7 +32,10 @@ char *child_find(const char *name);
 /* Starts a program. In a process group of its own, with no signal blocked. */
 GT_MUST_USE struct gt_error *child_spawn(const struct child_spec *spec, pid_t *pid);
 
-/* The same as a child of the shim's. Killed with all of its group when 'timeout' nanoseconds (0: never) are over. */
+/*
+ * The same as a child of the shim's. Killed with all of its group when 'timeout' nanoseconds (0: never)
+ * are over.
+ */
 GT_MUST_USE struct gt_error *child_start(struct shim *shim, struct child *c,
 					 const struct child_spec *spec, int64_t timeout);
 

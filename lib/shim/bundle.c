@@ -48,7 +48,7 @@ void gt_bundle_done(struct gt_bundle *b)
 	*b = (struct gt_bundle)GT_BUNDLE_INIT;
 }
 
-static void name_it(const struct gt_bundles *all, const char *ns, const char *id,
+void gt_bundle_name(const struct gt_bundles *all, const char *ns, const char *id,
 		    struct gt_bundle *b)
 {
 	*b = (struct gt_bundle){
@@ -178,7 +178,7 @@ struct gt_error *gt_bundle_make(const struct gt_bundles *all, const char *ns, co
 	gt_autofree char *tmp = NULL;
 	struct gt_error *e;
 
-	name_it(all, ns, id, &b);
+	gt_bundle_name(all, ns, id, &b);
 	GT_TRY(make_parents(all, ns));
 	if (access(b.path, F_OK) == 0)
 		return gt_error_new(GT_ALREADY_EXISTS, "task %s", id);
@@ -204,7 +204,7 @@ struct gt_error *gt_bundle_open(const struct gt_bundles *all, const char *ns, co
 	gt_auto(gt_bundle) b = GT_BUNDLE_INIT;
 	struct gt_error *e;
 
-	name_it(all, ns, id, &b);
+	gt_bundle_name(all, ns, id, &b);
 	e = open_folder(b.path, &b.fd);
 	if (gt_error_class(e) == GT_NOT_FOUND) {
 		gt_error_free(e);

@@ -50,6 +50,10 @@ GT_MUST_USE struct gt_error *gt_bundle_make(const struct gt_bundles *all, const 
 GT_MUST_USE struct gt_error *gt_bundle_open(const struct gt_bundles *all, const char *ns,
 					    const char *id, struct gt_bundle *out);
 
+/* The names of one that is not there, with which nothing can be done but to look for what it left. */
+void gt_bundle_name(const struct gt_bundles *all, const char *ns, const char *id,
+		    struct gt_bundle *out);
+
 /*
  * Takes the lock, waiting for 'timeout' milliseconds at most (0: not at all) and no longer than the call
  * lasts. UNAVAILABLE if another has it; NOT_FOUND if the bundle has gone meanwhile.

@@ -9,7 +9,8 @@
 /*
  * "io.containerd.runc.v2" is containerd-shim-runc-v2; an absolute path stands for itself. '*path' is
  * absolute: found in 'first' (NULL: none), PATH, beside our own program or in the folder that programs
- * install to; never in the working directory. INVALID_ARGUMENT for a name that is neither; NOT_FOUND if it is not installed.
+ * install to; never in the working directory. INVALID_ARGUMENT for a name that is neither; NOT_FOUND if
+ * it is not installed.
  */
 GT_MUST_USE struct gt_error *gt_shim_program(const char *runtime, const struct gt_strv *first,
 					     char **path);

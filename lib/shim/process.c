@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -90,27 +91,49 @@ static bool has_word(const struct gt_buf *list, const char *word)
 	return false;
 }
 
-static bool is_shim(const char *pid, const struct gt_bundle *b, const struct stat *folder,
-		    const char *program)
+/* Which processes are looked for. */
+struct wanted {
+	const struct gt_bundle *bundle;
+	struct stat folder; /* the bundle, if there is one */
+	const char *program; /* NULL: the bundle has been deleted */
+};
+
+static bool names_task(const char *pid, const struct wanted *w)
+{
+	gt_autofree char *cmdline = gt_strf("/proc/%s/cmdline", pid);
+	gt_auto(gt_buf) words = GT_BUF_INIT;
+
+	gt_error_free(gt_file_read(AT_FDCWD, cmdline, CMDLINE_MAX, &words));
+	return has_word(&words, w->bundle->id);
+}
+
+/* One whose working directory was the bundle. */
+static bool is_lost(const char *cwd, const struct wanted *w)
+{
+	gt_autofree char *want = gt_strf("%s (deleted)", w->bundle->path);
+	gt_autofree char *is = gt_xmalloc(PATH_MAX);
+	ssize_t n = readlink(cwd, is, PATH_MAX);
+
+	return n >= 0 && (size_t)n == strlen(want) && !memcmp(is, want, n);
+}
+
+static bool is_shim(const char *pid, const struct wanted *w)
 {
 	gt_autofree char *cwd = gt_strf("/proc/%s/cwd", pid);
 	gt_autofree char *exe = gt_strf("/proc/%s/exe", pid);
-	gt_autofree char *cmdline = gt_strf("/proc/%s/cmdline", pid);
-	gt_auto(gt_buf) words = GT_BUF_INIT;
 	struct stat at, runs, want;
 
-	if (stat(cwd, &at) < 0 || at.st_dev != folder->st_dev || at.st_ino != folder->st_ino)
+	if (!w->program)
+		return is_lost(cwd, w) && names_task(pid, w);
+	if (stat(cwd, &at) < 0 || at.st_dev != w->folder.st_dev || at.st_ino != w->folder.st_ino)
 		return false;
-	if (stat(exe, &runs) == 0 && stat(program, &want) == 0 && runs.st_dev == want.st_dev &&
-	    runs.st_ino == want.st_ino)
-		return true;
-	gt_error_free(gt_file_read(AT_FDCWD, cmdline, CMDLINE_MAX, &words));
-	return has_word(&words, b->id);
+	return (stat(exe, &runs) == 0 && stat(w->program, &want) == 0 &&
+		runs.st_dev == want.st_dev && runs.st_ino == want.st_ino) ||
+	       names_task(pid, w);
 }
 
 /* Adds the shim's processes that there are now. */
-static struct gt_error *find(const struct gt_bundle *b, const struct stat *folder,
-			     const char *program, struct gt_pidfds *found)
+static struct gt_error *find(const struct wanted *w, struct gt_pidfds *found)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *ent;
@@ -122,32 +145,45 @@ static struct gt_error *find(const struct gt_bundle *b, const struct stat *folde
 
 		for (const char *p = ent->d_name; isdigit((unsigned char)*p) && pid < 100000000; p++)
 			pid = pid * 10 + (*p - '0');
-		if (!pid || pid == getpid() || !is_shim(ent->d_name, b, folder, program))
+		if (!pid || pid == getpid() || !is_shim(ent->d_name, w))
 			continue;
 		/* Looked at again once the descriptor pins it: the number may have changed hands. */
-		if (gt_pidfds_add(found, pid) && !is_shim(ent->d_name, b, folder, program))
+		if (gt_pidfds_add(found, pid) && !is_shim(ent->d_name, w))
 			gt_pidfds_drop(found);
 	}
 	closedir(d);
 	return NULL;
 }
 
-struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
-					int64_t deadline)
+static struct gt_error *kill_wanted(const struct wanted *w, int64_t deadline, bool *any)
 {
-	struct stat folder;
-
-	if (fstat(b->fd, &folder) < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "stat bundle %s", b->path);
+	*any = false;
 	for (;;) {
 		gt_auto(gt_pidfds) found = { 0 };
 
-		GT_TRY(find(b, &folder, program, &found));
+		GT_TRY(find(w, &found));
 		if (!found.n)
 			return NULL;
+		*any = true;
 		/* They may have forked while they were looked for: only an empty round is the last. */
 		gt_pidfds_kill(&found);
 		GT_TRY(gt_error_wrap(gt_pidfds_wait(&found, deadline), "end the shim of task %s",
-				     b->id));
+				     w->bundle->id));
 	}
+}
+
+struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
+					int64_t deadline)
+{
+	struct wanted w = { .bundle = b, .program = program };
+	bool any;
+
+	if (fstat(b->fd, &w.folder) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "stat bundle %s", b->path);
+	return kill_wanted(&w, deadline, &any);
+}
+
+struct gt_error *gt_shim_processes_kill_lost(const struct gt_bundle *b, int64_t deadline, bool *any)
+{
+	return kill_wanted(&(struct wanted){ .bundle = b }, deadline, any);
 }

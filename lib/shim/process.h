@@ -17,6 +17,12 @@
 GT_MUST_USE struct gt_error *gt_shim_processes_kill(const struct gt_bundle *b, const char *program,
 						    int64_t deadline);
 
+/*
+ * The same where the bundle has been deleted under them. '*any' tells whether there were any.
+ */
+GT_MUST_USE struct gt_error *gt_shim_processes_kill_lost(const struct gt_bundle *b,
+							 int64_t deadline, bool *any);
+
 /* A set of processes by pidfd. */
 struct gt_pidfd {
 	int fd;

@@ -19,7 +19,8 @@ struct gt_shim_runtime {
 	struct gt_shim_settings settings;
 	/*
 	 * Deletes what the runtime's program still knows of a container, if anything, after the shim's
-	 * program has had its turn. NULL: nothing can be done.
+	 * program has had its turn. 'b' may be one that has been deleted: its fd is -1. NULL: nothing can be
+	 * done.
 	 */
 	struct gt_error *(*force)(struct gt_shim_runtime *r, struct gt_call *call,
 				  const struct gt_bundle *b);

@@ -14,10 +14,12 @@
 
 #include <ttrpc/frame.h>
 
+#include <gantry/file.h>
 #include <gantry/log.h>
 
 #include <containerd.task.v2.pb-c.h>
 #include <google/protobuf/empty.pb-c.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -387,6 +389,28 @@ static bool purge_by_shim(struct gt_shim_runtime *r, struct gt_call *call, struc
 	return !e;
 }
 
+/* Somebody has deleted the bundle: its shim, what the runtime's program knows and the socket remain. */
+static struct gt_error *purge_lost(struct gt_shim_runtime *r, struct gt_call *call, const char *id,
+				   struct gt_exit *out)
+{
+	struct gt_call within = gt_shim_call_within(call, POLITE_MS * MS);
+	gt_auto(gt_bundle) b = GT_BUNDLE_INIT;
+	bool any;
+
+	gt_bundle_name(&r->bundles, call->ns, id, &b);
+	GT_TRY(gt_shim_processes_kill_lost(&b, within.deadline, &any));
+	if (!any)
+		return not_found(id);
+	*out = (struct gt_exit){ .status = 255 };
+	clock_gettime(CLOCK_REALTIME, &out->at);
+	gt_shim_task_forget(r, call, id);
+	within = gt_shim_call_within(call, CGROUP_MS * MS);
+	if (r->force)
+		GT_TRY(r->force(r, &within, &b));
+	release_socket(r, &b, id);
+	return gt_file_remove_tree(AT_FDCWD, b.work);
+}
+
 struct gt_error *gt_shim_runtime_purge(struct gt_runtime *base, struct gt_call *call, const char *id,
 				       struct gt_exit *out)
 {
@@ -397,7 +421,12 @@ struct gt_error *gt_shim_runtime_purge(struct gt_runtime *base, struct gt_call *
 	struct gt_error *e;
 
 	own.ns = call->ns;
-	GT_TRY(gt_bundle_open(&r->bundles, call->ns, id, &b));
+	e = gt_bundle_open(&r->bundles, call->ns, id, &b);
+	if (gt_error_class(e) == GT_NOT_FOUND) {
+		gt_error_free(e);
+		return purge_lost(r, &own, id, out);
+	}
+	GT_TRY(e);
 	e = gt_bundle_lock(&b, &own, 0);
 	if (!e && purge_by_shim(r, &own, &b, out))
 		return NULL;

@@ -30,7 +30,7 @@ static struct any_shim *any_shim_of(struct gt_runtime *r)
 static struct gt_error *force(struct gt_shim_runtime *shims, struct gt_call *call,
 			      const struct gt_bundle *b)
 {
-	if (faccessat(b->fd, "options.json", F_OK, 0) < 0)
+	if (b->fd >= 0 && faccessat(b->fd, "options.json", F_OK, 0) < 0)
 		return NULL;
 	return gt_shim_runc_force(b, call, &((struct any_shim *)shims)->defaults);
 }
