@@ -158,7 +158,8 @@ static char *token_key(const struct errand *e, const struct host *h, const struc
  */
 static bool may_have_given(const struct host *h)
 {
-	return h->is_own || !strncmp(h->base, "https:", 6) || host_is_loopback(h->authority);
+	return h->is_own || (!strncmp(h->base, "https:", 6) && !h->may_be_http) ||
+	       host_is_loopback(h->authority);
 }
 
 static struct gt_error *credentials_get(struct errand *e, const struct host *h,
