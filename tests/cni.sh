@@ -114,13 +114,26 @@ is "$(ctr c ls -q)" c7 "the container stays"
 rm "$work/stuck"
 try ctr c rm c7
 is "$status/$(left)" "0/" "and can be deleted when the plugin can"
-network 10.77.0.0/24 ',{"type":"none"}'
+printf '#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] && exec echo "{}"\n[ ! -e %s/stuck ] || exec sleep 600\n' "$work" >"$work/bin/sticky"
+ctr run -d --cni $B c7 sleep 600
+touch "$work/stuck"
+before=$SECONDS
+try ctr c rm --force c7
+is "$status/$(ctr c ls -q)$(ctr t ls -q)" "0/" "containers rm --force does not wait for a plugin that hangs"
+like "$err" 'level=warning msg="what plugins keep of it may be left" error=".*plugin type=.*sticky.*longer than its deadline' "but says so"
+[ $((SECONDS - before)) -lt 30 ] && pass "it comes to an end" || fail "it comes to an end" "$((SECONDS - before)) s"
+rm "$work/stuck"
+is "$(find "$work/root" "$work/state" -path '*/cni/*' -type f -o -path '*/netns/*' -type f)" "" "no record is left"
+network 10.81.0.0/24 ',{"type":"none"}'
 try ctr run --cni $B c8 true
 is "$status" 1 "a plugin that is not there"
 like "$err" "failed to find plugin \"none\" in path \[$work/bin /usr/lib/cni\]" "where it was looked for"
 network 10.77.0.0/24
 ctr c rm c8
-is "$(ctr c ls -q)/$(left)" "/" "nothing of it is left"
+is "$(ctr c ls -q)/$(left | grep -e c8)" "/" "nothing of it is left"
+rm -rf "$work/ipam" # of the address that the plugin that hung kept
+$masq && iptables -t nat -F && iptables -t nat -X
+ip -o link show type veth | awk -F'[ :@]+' '{ print $2 }' | while read -r link; do ip link del "$link"; done
 rm "$work/net.d/"*
 try ctr run --cni $B c9 true
 is "$status/$err/$(ctr c ls -q)" "1/ctr: no network config found in $work/net.d: cni plugin not initialized/" "no configuration, no container"
@@ -155,4 +168,49 @@ ctr t rm -f k2 >/dev/null 2>&1
 try ctr c rm k2
 is "$status/$(left)" "0/" "kill -9 of the shim: deleting the container takes the network down"
 is "$(our_processes)" "" "no process is left"
+
+# --- as containerd does ---------------------------------------------------------------------
+# A plugin that notes what it is told, in the folders that containerd knows: over the machine's own here.
+if command -v containerd >/dev/null && [ -x /usr/bin/ctr ] && mkdir "$work/over" && mount -t tmpfs none "$work/over"; then
+	over() {
+		local up=$work/over/${1//\//-}
+		mkdir -p "$up" "$up-work"
+		mount -t overlay -o "lowerdir=$1,upperdir=$up,workdir=$up-work" none "$1"
+	}
+	over /etc && over /var/lib && over /opt
+	mkdir -p /etc/cni/net.d /opt/cni/bin
+	rm -f /etc/cni/net.d/* "$work/net.d/"*
+	cat >/opt/cni/bin/note <<-END
+	#!/usr/bin/python3
+	import json, os, sys
+	env = {k: v for k, v in os.environ.items() if k.startswith("CNI_")}
+	env["CNI_NETNS"] = bool(env["CNI_NETNS"])
+	env["CNI_PATH"] = "PATH"
+	said = json.load(sys.stdin)
+	with open("$work/noted", "a") as f:
+	    print(json.dumps([env, said], sort_keys=True), file=f)
+	if env["CNI_COMMAND"] == "ADD":
+	    print(json.dumps({"cniVersion": said["cniVersion"], "ips": [{"version": "4", "address": "10.9.9.2/24"}], "routes": [{"dst": "0.0.0.0/0"}], "dns": {}}))
+	END
+	chmod 755 /opt/cni/bin/note
+	cp /opt/cni/bin/note "$work/bin/"
+	echo '{"cniVersion":"0.4.0","name":"noted","plugins":[{"type":"note","a":{"b":[1,null]}},{"type":"note","second":true,"capabilities":{"portMappings":true}}]}' >/etc/cni/net.d/50-x.conflist
+	echo 'no JSON' >/etc/cni/net.d/60-not-reached.conf
+	cp /etc/cni/net.d/* "$work/net.d/"
+	start_containerd || { echo "Bail out! containerd does not start"; exit 1; }
+	their_ctr images import --snapshotter native "$image" >/dev/null
+	rm -f "$work/noted"
+	try their_ctr run --rm --cni --snapshotter native $B c true
+	is "$status" 0 "containerd's ctr run --cni"
+	mv "$work/noted" "$work/noted.theirs"
+	try ctr run --rm --cni $B c true
+	is "$status" 0 "ours"
+	# Two things differ: a namespace is there for DEL, and capabilities do not reach a plugin, as the
+	# specification has it.
+	is "$(jq -c 'if .[0].CNI_COMMAND == "DEL" then .[0].CNI_NETNS = false else . end' "$work/noted")" \
+		"$(jq -c 'del(.[1].capabilities)' "$work/noted.theirs")" "plugins are told what containerd tells them"
+	stop_containerd
+else
+	skip_one "plugins are told what containerd tells them" "no containerd here, or no overlay file systems"
+fi
 done_testing

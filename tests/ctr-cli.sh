@@ -67,7 +67,7 @@ newer() {
 	*" --hostname" | *" --sandbox" | *" --user" | "content list --quiet") ;;
 	*" --runc-binary" | *" --runc-root" | *" --runc-systemd-cgroup") ;;
 	*" --privileged-without-host-devices" | *" --cpuset-cpus" | *" --cpuset-mems") ;;
-	*" --blockio-class" | *" --blockio-config-file" | *" --cpu-burst" | *" --dump-config") ;;
+	*" --blockio-class" | *" --blockio-config-file" | *" --cpu-burst" | *" --dump-config" | "run --sync-fs") ;;
 	*" --rlimit-nofile" | "tasks start --no-pivot") ;;
 	*) return 1 ;;
 	esac

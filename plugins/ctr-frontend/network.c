@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define EXTENSION "ctr.cni-containerd.metadata"
+#define FORCED_TIMEOUT 3000000000LL /* of a plugin where the container goes anyway */
 #define EXTENSION_TYPE "github.com/containerd/containerd/cmd/ctr/commands/NetworkMetaData"
 
 void ctr_network_extension(struct gt_extension *out)
@@ -107,6 +108,8 @@ struct gt_error *ctr_network_down(const struct ctr *c, const char *id, bool forc
 	/* It is cleaning up: an interrupt ends what comes before. */
 	call.cancel = NULL;
 	settings_init(c, &s);
+	if (force && s.network.timeout > FORCED_TIMEOUT)
+		s.network.timeout = FORCED_TIMEOUT;
 	e = gt_network_down(&s.network, &call, id, force);
 	settings_done(&s);
 	return e;
