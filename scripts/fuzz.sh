@@ -17,8 +17,8 @@ make -j"$(nproc)" "fuzz/fuzz-$name" >make.log 2>&1 || { tail -n 20 make.log >&2;
 # The same objects, with libFuzzer's main in the place of the replay's.
 # shellcheck disable=SC2046
 clang++ -fsanitize=fuzzer,address,undefined -o "fuzz-$name-live" "fuzz/fuzz-$name.o" \
-	$(find plugins/resolver-http lib/grpc lib/ttrpc lib/wire api lib/filter lib/oci lib/mount lib/proc lib/toml core -path '*/.libs/*.a' | sort -u) \
-	-L.libs -lgantry -Wl,-rpath,"$build/.libs" -ljansson -lcrypto -lcurl -lnghttp2 -lprotobuf-c -lpthread
+	$(find plugins/resolver-http lib/grpc lib/ttrpc lib/wire api lib/filter lib/cni lib/oci lib/mount lib/proc lib/toml core -path '*/.libs/*.a' | sort -u) \
+	-L.libs -lgantry -Wl,-rpath,"$build/.libs" -ljansson -lyaml -lm -lcrypto -lcurl -lnghttp2 -lprotobuf-c -lpthread
 mkdir -p "corpus-$name"
 exec "./fuzz-$name-live" -max_total_time="$seconds" -max_len=65536 -artifact_prefix="corpus-$name/crash-" \
 	"corpus-$name" "$top/fuzz/corpus/$name"
