@@ -12,6 +12,7 @@
 #include <gantry/services.h>
 
 struct packed_event;
+struct streams;
 struct waits;
 
 struct frontend_config {
@@ -21,6 +22,7 @@ struct frontend_config {
 	char *ttrpc_address;
 	int64_t workers;
 	int64_t grace;
+	char *worker;
 };
 
 struct frontend {
@@ -30,6 +32,7 @@ struct frontend {
 	struct gt_services *services; /* while it runs */
 	struct waits *waits;
 	struct packed_event *packed;
+	struct streams *streams;
 };
 
 /* X(its table grpc_NAME, service) */
@@ -45,7 +48,9 @@ struct frontend {
 	X(namespaces, "containerd.services.namespaces.v1.Namespaces")                              \
 	X(sandbox_store, "containerd.services.sandbox.v1.Store")                                   \
 	X(snapshots, "containerd.services.snapshots.v1.Snapshots")                                 \
+	X(streaming, "containerd.services.streaming.v1.Streaming")                                 \
 	X(tasks, "containerd.services.tasks.v1.Tasks")                                             \
+	X(transfer, "containerd.services.transfer.v1.Transfer")                                    \
 	X(version, "containerd.services.version.v1.Version")
 
 /* Each ended by a row without a name. */

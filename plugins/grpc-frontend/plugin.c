@@ -3,6 +3,7 @@
 
 #include "frontend.h"
 #include "listen.h"
+#include "streaming.h"
 
 #include <gantry/api-system.h>
 #include <gantry/log.h>
@@ -24,6 +25,9 @@ static const struct gt_option frontend_options[] = {
 		   "Calls that are worked on at the same time, at most. What only waits is not counted."),
 	GT_OPT_DURATION(struct frontend_config, grace, "5s",
 			"How long calls that run may go on when the daemon is told to end."),
+	GT_OPT_PATH(struct frontend_config, worker, "",
+		    "The program that reads image archives, confined; empty: the gantry-layer that was "
+		    "installed with this plugin."),
 	{ 0 }
 };
 
@@ -35,6 +39,7 @@ static struct gt_error *frontend_open(const struct gt_init *init, struct gt_fron
 	f->config = init->config;
 	f->waits = grpc_waits_new();
 	f->packed = grpc_packed_event_new();
+	f->streams = grpc_streams_new();
 	*out = &f->base;
 	return NULL;
 }
@@ -45,6 +50,7 @@ static void frontend_close(struct gt_frontend *base)
 
 	grpc_waits_free(f->waits);
 	grpc_packed_event_free(f->packed);
+	grpc_streams_free(f->streams);
 	free(f);
 }
 
@@ -151,7 +157,10 @@ GT_PLUGIN(grpc_frontend) = {
 	.kind = GT_FRONTEND,
 	.id = "grpc",
 	.doc = "Serves containerd's gRPC and ttrpc API on unix sockets.",
-	.needs = (const struct gt_need[]){ { .kind = GT_SERVICES }, { 0 } },
+	.needs = (const struct gt_need[]){
+		{ .kind = GT_SERVICES },
+		{ .kind = GT_RESOLVER, .flags = GT_NEED_OPTIONAL },
+		{ 0 } },
 	.options = frontend_options,
 	.config_size = sizeof(struct frontend_config),
 	.ops.frontend = &frontend_ops,
