@@ -27,7 +27,8 @@ cd "$work" || exit 1
 ctr -n from images import --no-unpack --all-platforms multi.tar
 try ctr -n from images push nginx:alpine
 is "$status/$err" "0/" "push"
-like "$out" $'layer-sha256:[0-9a-f]+: done .*\nmanifest-sha256:[0-9a-f]+: done .*\nindex-alpine@sha256:[0-9a-f]+: done [0-9.]+ [KM]?i?B\nelapsed: [0-9.]+ s  total: [0-9.]+ [KM]iB \\([0-9.]+ [KM]?i?B/s\\)$' "push: a line each, off a terminal"
+is "$(sed 's/sha256:[0-9a-f]*: done [0-9.]* [KM]*i*B$/D/' out | head -n -1 | sort | uniq -c | awk '{ print $1 $2 }' | paste -sd' ')" "3config-D 1index-alpine@D 9layer-D 3manifest-D" "push: a line each, off a terminal"
+like "$(tail -n 1 out)" "^elapsed: [0-9.]+ s  total: [0-9.]+ [KM]iB \([0-9.]+ [KM]?i?B/s\)$" "push: and the sum"
 try ctr -n from images push -q nginx:alpine
 is "$status/$out" "0/" "push -q is silent"
 try ctr -n from images push docker.io/library/nginx:again nginx:alpine
@@ -63,14 +64,8 @@ is "$(cat out8)/$(ctr images ls -q)" "$name/nginx:alpine-test" "rm"
 # --- names and displays ----------------------------------------------------------------------------------------
 try ctr -n short images pull nginx:alpine
 is "$status/$(ctr -n short images ls -q)" "0/$name" "a short name is pulled in full"
-like "$out" "^$name: resolved
-index-sha256:[0-9a-f]{64}: done [0-9.]+ B
-manifest-sha256:[0-9a-f]{64}: done [0-9.]+ B
-config-sha256:[0-9a-f]{64}: done .*
-layer-sha256:[0-9a-f]{64}: done .*
-elapsed: [0-9.]+ s  total: [0-9.]+ [KM]iB \([0-9.]+ [KM]?i?B/s\)
-unpacking $host sha256:[0-9a-f]{64}\.\.\.
-done: [0-9.]+m?s"$'\t'$ "pull off a terminal: a line each"
+is "$(sed 's/sha256:[0-9a-f]*\(: done\|: exists\)* *[0-9.]* *[KM]*i*B*/D/; s/[0-9.]*m\{0,1\}s\t$/T/; /^elapsed/s/: .*//' out | sort | uniq -c | awk '{ $1 = $1; print }' | paste -sd,)" \
+	"1 config-D,1 docker.io/library/nginx:alpine: resolved,1 done: T,1 elapsed,1 index-D,3 layer-D,1 manifest-D,1 unpacking $host D" "pull off a terminal: a line each"
 try ctr -n short images usage nginx:alpine
 is "$status" 0 "and found by it"
 try ctr -n nowhere images usage nginx:alpine
@@ -80,7 +75,7 @@ is "$status/$out$err" "0/" "pull -q is silent"
 try ctr -n chain images pull --print-chainid --local=false nginx:alpine
 like "$out" "image chain ID: $(ctr -n chain snapshots ls | awk 'NR > 1 { print $1 }' | while read -r k; do ctr -n chain snapshots ls | awk -v k="$k" '$2 == k { f = 1 } END { exit f }' && echo "$k"; done)" "--print-chainid, --local=false"
 script -qec "'$ctr_program' -n terminal images pull nginx:alpine" terminal >/dev/null </dev/null
-like "$(cat terminal)" $'layer-sha256:[0-9a-f]+: +done +\\|\e\\[32m\\+{38}\e\\[0m\\|' "a bar on a terminal"
+like "$(cat terminal)" $'layer-sha256:[0-9a-f]+: +(done|exists) +\\|\e\\[32m\\+{38}\e\\[0m\\|' "a bar on a terminal"
 like "$(cat terminal)" $'\e\\[1A\e\\[2K\r' "drawn again in its place"
 like "$(cat terminal)" "elapsed: [0-9.]+ s  total: [0-9.]+ [KM]iB \([0-9.]+ [KM]?i?B/s\)" "and the sum"
 for line in "images pull:please provide an image reference to pull" "images pull --platform a --all-platforms x:cannot specify both --platform and --all-platforms" \
@@ -132,7 +127,7 @@ is "$status/$out" "0/Pushed $hello text/plain" "content push-object"
 is "$(ctr content fetch-blob "$at/some/thing:1" "$hello")" hello "it is there"
 
 # --- a big one: memory -----------------------------------------------------------------------------------------------
-if [ -z "${ASAN_OPTIONS:-}" ] && ! grep -q '^#define GT_SANITIZED' "$abs_top_builddir/config.h" 2>/dev/null; then
+if ! grep -q '^#define GT_SANITIZED' "$abs_top_builddir/config.h" 2>/dev/null; then
 	mkdir -p big/rootfs
 	head -c 200000000 /dev/urandom >big/rootfs/file
 	tar -C big/rootfs -cf big/layer.tar . && rm -r big/rootfs

@@ -13,7 +13,7 @@ name=127.0.0.1:$(cat "$work/port")/ok:1
 log=$work/log
 
 trace() { # COMMAND...
-	strace -f -y -s 5000 -o "$log" -e trace=execve,write,writev,pwrite64,pwritev,fdatasync,fsync,syncfs,renameat2 \
+	ASAN_OPTIONS=detect_leaks=0 strace -f -y -s 5000 -o "$log" -e trace=execve,write,writev,pwrite64,pwritev,fdatasync,fsync,syncfs,renameat2 \
 		"$ctr_program" "$@" >"$work/out" 2>"$work/err" || return
 	# a call that another thread's stands in the middle of counts where it ended
 	awk '{ pid = $1 }

@@ -178,13 +178,15 @@ static struct gt_error *commit(struct gt_fetch *f, struct gt_call *call,
  */
 static struct gt_error *fill(struct gt_fetch *f, struct gt_call *call,
 			     const struct gt_descriptor *d, struct gt_writer *w,
-			     const struct gt_labels *labels, size_t line, bool *exists)
+			     const struct gt_labels *labels, size_t line, bool *exists,
+			     bool *whole)
 {
 	gt_auto(gt_ingest_info) info = { 0 };
 	int64_t at;
 
 	GT_TRY(gt_writer_status(w, &info));
 	at = info.offset <= d->size ? info.offset : 0;
+	*whole = at == d->size; /* another namespace has it */
 	for (;;) {
 		struct gt_error *e;
 
@@ -211,7 +213,7 @@ struct gt_error *gt_fetch_blob(struct gt_fetch *f, struct gt_call *call,
 	gt_autofree char *ref = gt_fetch_ref(d);
 	size_t line = gt_progress_line(f->progress, ref, d->size);
 	struct gt_writer *w = NULL;
-	bool exists = false;
+	bool exists = false, whole = false;
 	struct gt_error *e = gt_ingest_open(f->s, call, ref, d, f->progress, line, &w);
 
 	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
@@ -220,7 +222,7 @@ struct gt_error *gt_fetch_blob(struct gt_fetch *f, struct gt_call *call,
 		e = NULL;
 	} else if (!e) {
 		begun_note(f, ref);
-		e = fill(f, call, d, w, labels, line, &exists);
+		e = fill(f, call, d, w, labels, line, &exists, &whole);
 		gt_writer_free(w);
 		if (gt_error_class(e) == GT_FAILED_PRECONDITION)
 			ingest_drop(f, call, ref);
@@ -230,7 +232,8 @@ struct gt_error *gt_fetch_blob(struct gt_fetch *f, struct gt_call *call,
 	if (e)
 		return gt_error_wrap(e, "fetch %s", d->digest);
 	gt_progress_done(f->progress, line, d->size, false);
-	gt_progress_state(f->progress, line, exists ? GT_PROGRESS_EXISTS : GT_PROGRESS_DONE);
+	gt_progress_state(f->progress, line,
+			  exists || whole ? GT_PROGRESS_EXISTS : GT_PROGRESS_DONE);
 	return NULL;
 }
 
