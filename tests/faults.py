@@ -197,7 +197,7 @@ def traces():
             continue
         out += [os.path.join(top, n) for n in sorted(folders) + sorted(files)]
     out.append(run(["containers", "ls", "-q"])[1])
-    out.append("\n".join(sorted(glob.glob("/tmp/pty*"))))
+    out += sorted(glob.glob("/tmp/pty*") + glob.glob("/run/containerd/runc/" + NS))
     return "\n".join(out)
 
 

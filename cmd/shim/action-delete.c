@@ -37,6 +37,8 @@ static void runtime_delete(const struct runtime *rt, const char *id)
 	sigset_t set;
 	pid_t pid;
 
+	if (access(rt->root, F_OK) < 0) /* it knows of nothing there, and would make the folder */
+		return;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
