@@ -30,8 +30,6 @@ static void registry_done(struct registry *r)
 
 static void credentials_use(struct registry *r, const TRANSFER(AuthResponse) *m)
 {
-	gt_autofree char *header = NULL;
-
 	r->user = gt_xstrdup(m->username);
 	r->secret = gt_xstrdup(m->secret);
 	switch (m->authtype) {
