@@ -23,6 +23,12 @@ extern const struct ctr_command ctr_top;
 extern const struct ctr_command ctr_oci;
 extern const struct ctr_command ctr_oci_hook;
 extern const struct ctr_command ctr_info;
+extern const struct ctr_command ctr_deprecations;
+extern const struct ctr_command ctr_inspect_runtime; /* of the group `plugins` */
+extern const struct ctr_command ctr_install;
+extern const struct ctr_command ctr_pprof;
+extern const struct ctr_command ctr_sandboxes;
+extern const struct ctr_command ctr_shim;
 
 /* of the group `content`, in files of their own */
 extern const struct ctr_command ctr_content_fetch;

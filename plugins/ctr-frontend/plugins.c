@@ -165,5 +165,5 @@ const struct ctr_command ctr_plugins = {
 	.name = "plugins",
 	.aliases = "plugin",
 	.text = "what the configuration has loaded",
-	.commands = (const struct ctr_command *const[]){ &list, NULL },
+	.commands = (const struct ctr_command *const[]){ &list, &ctr_inspect_runtime, NULL },
 };

@@ -77,6 +77,11 @@ const struct ctr_command ctr_root = {
 			&ctr_top,
 			&ctr_oci,
 			&ctr_info,
+			&ctr_sandboxes,
+			&ctr_shim,
+			&ctr_install,
+			&ctr_deprecations,
+			&ctr_pprof,
 			NULL,
 		},
 };

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `deprecations`, `pprof` and `plugins inspect-runtime`. */
+#include <config.h>
+
+#include "commands.h"
+#include "message.h"
+#include "table.h"
+
+#include <proc/proc.h>
+#include <shim/name.h>
+
+#include <containerd.types.pb-c.h>
+
+#include <string.h>
+#include <sys/wait.h>
+
+#define INFO_MAX (1024 * 1024)
+
+/* There is none: nothing that this version takes will go with the next. */
+static struct gt_error *run_deprecations(struct ctr *c)
+{
+	const char *format = ctr_string(c, "format");
+
+	if (!strcmp(format, "json"))
+		ctr_json_print(c->out, json_array(), 4);
+	else if (strcmp(format, "default"))
+		return ctr_usage_error("unknown format: %s", format);
+	return NULL;
+}
+
+static const struct ctr_flag deprecation_flags[] = {
+	{ .name = "format",
+	  .type = CTR_STRING,
+	  .value = "default",
+	  .text = "\"default\" or \"json\"" },
+	{ 0 },
+};
+
+static const struct ctr_command deprecations_list = {
+	.name = "list",
+	.text = "list what is used and will go; nothing, if there is none",
+	.flags = (const struct ctr_flag *const[]){ deprecation_flags, NULL },
+	.run = run_deprecations,
+};
+
+const struct ctr_command ctr_deprecations = {
+	.name = "deprecations",
+	.text = "what is used and will go",
+	.commands = (const struct ctr_command *const[]){ &deprecations_list, NULL },
+};
+
+static struct gt_error *run_pprof(struct ctr *c)
+{
+	return gt_error_new(GT_UNIMPLEMENTED,
+			    "Gantry is a C program and has no profiles of Go's (%s); use perf(1) or gdb(1) "
+			    "on its processes",
+			    c->command->name);
+}
+
+static const struct ctr_flag debug_flags[] = {
+	{ .name = "debug", .type = CTR_UINT, .text = "as containerd's; not used" },
+	{ 0 },
+};
+static const struct ctr_flag seconds_flags[] = {
+	{ .name = "seconds", .alias = "s", .type = CTR_DURATION, .text = "as containerd's; not used" },
+	{ 0 },
+};
+static const struct ctr_flag socket_flags[] = {
+	{ .name = "debug-socket",
+	  .alias = "d",
+	  .type = CTR_STRING,
+	  .value = "/run/containerd/debug.sock",
+	  .text = "as containerd's; not used" },
+	{ 0 },
+};
+
+#define PROFILE(word, more)                                                                       \
+	static const struct ctr_command word##_profile = {                                         \
+		.name = #word,                                                                     \
+		.text = "there is none: says what to use",                                         \
+		.flags = (const struct ctr_flag *const[]){ debug_flags, more, NULL },              \
+		.run = run_pprof,                                                                  \
+	}
+PROFILE(block, NULL);
+PROFILE(goroutines, NULL);
+PROFILE(heap, NULL);
+PROFILE(profile, seconds_flags);
+PROFILE(threadcreate, NULL);
+PROFILE(trace, seconds_flags);
+
+const struct ctr_command ctr_pprof = {
+	.name = "pprof",
+	.text = "profiles of a Go program, which this is not",
+	.flags = (const struct ctr_flag *const[]){ socket_flags, NULL },
+	.commands =
+		(const struct ctr_command *const[]){ &block_profile, &goroutines_profile,
+						     &heap_profile, &profile_profile,
+						     &threadcreate_profile, &trace_profile, NULL },
+};
+
+/* The features are JSON by themselves. */
+static json_t *info_json(const Containerd__Types__RuntimeInfo *info)
+{
+	json_t *o = ctr_message_json(&info->base);
+	json_t *features = info->features ? json_loadb((const char *)info->features->value.data,
+						       info->features->value.len, 0, NULL) :
+					    NULL;
+
+	if (features)
+		json_object_set_new(o, "features", features);
+	return o;
+}
+
+static struct gt_error *run_inspect(struct ctr *c)
+{
+	const char *runtime = ctr_string(c, "runtime");
+	/* these are what runtime-runc runs with the shim that was installed with it */
+	bool own = !strcmp(runtime, "io.containerd.runc.v2") || !strcmp(runtime, "io.containerd.gantry.v1");
+	gt_autofree char *path = NULL;
+	gt_auto(gt_buf) out = GT_BUF_INIT;
+	Containerd__Types__RuntimeInfo *info;
+	struct gt_error *e;
+	int status;
+
+	e = own ? gt_shim_program("io.containerd.gantry.v1", NULL, &path) : NULL;
+	if (!path) {
+		gt_error_free(e);
+		GT_TRY(gt_shim_program(runtime, NULL, &path));
+	}
+	GT_TRY(gt_proc_run(&(struct gt_proc_spec){ .argv = (const char *const[]){ path, "-info", NULL } },
+			   &c->call, NULL, 0, INFO_MAX, &out, &status));
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return gt_error_new(GT_UNKNOWN, "%s -info: %.500s", path, out.s);
+	info = containerd__types__runtime_info__unpack(NULL, out.len, (const uint8_t *)out.s);
+	if (!info)
+		return gt_error_new(GT_DATA_LOSS, "what %s -info prints is no RuntimeInfo", path);
+	ctr_json_print(c->out, info_json(info), 4);
+	containerd__types__runtime_info__free_unpacked(info, NULL);
+	return NULL;
+}
+
+static const struct ctr_flag inspect_flags[] = {
+	{ .name = "runtime",
+	  .type = CTR_STRING,
+	  .value = "io.containerd.runc.v2",
+	  .text = "name of the runtime, or the path of its shim" },
+	{ 0 },
+};
+
+const struct ctr_command ctr_inspect_runtime = {
+	.name = "inspect-runtime",
+	.text = "print what a runtime says of itself, as JSON",
+	.args = "[flags]",
+	.flags = (const struct ctr_flag *const[]){ inspect_flags, NULL },
+	.run = run_inspect,
+};

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The smaller commands: sandboxes, shim, install, and what tells about the program itself.
+. "$abs_top_srcdir/tests/functions.sh"
+requires root busybox runc jq
+write_config
+make_image
+try ctr images import "$image"
+is "$status" 0 "import"
+B=$image_name
+
+# --- shim ----------------------------------------------------------------------------------
+ctr run -d $B s1 sh -c 'echo up; exec sleep 1000'
+pid=$(ctr tasks ls | awk '$1 == "s1" { print $2 }')
+try ctr shim --id s1 state
+is "$status/$(jq -r '[.id, .pid, .status] | @tsv' <<<"$out")" "0/s1	$pid	2" "shim state"
+cat >"$work/process.json" <<'EOJ'
+{ "args": ["sh", "-c", "echo $X in $PWD >/made; sleep 1000"], "env": ["PATH=/bin:/usr/bin"], "cwd": "/", "user": { "uid": 0, "gid": 0 } }
+EOJ
+try ctr shim --id s1 exec --spec "$work/process.json" --env X=value --cwd /tmp e1
+like "$status/$out" '^0/exec running with pid [0-9]+$' "shim exec"
+is "$(wait_for 20 ctr tasks exec --exec-id w s1 test -s /made; ctr tasks exec --exec-id r s1 cat /made)" "value in /tmp" "shim exec: env and cwd"
+try ctr shim --id s1 exec e2
+is "$status/$err" '1/ctr: Required flag "spec" not set' "shim exec without a spec"
+try ctr shim --id s1 shutdown
+is "$status" 0 "shim shutdown with a container: stays"
+ok "the container runs on" sh -c "'$ctr_program' t ls | grep -q 's1 .*RUNNING'"
+try ctr shim state
+is "$status/$err" "1/ctr: container id must be specified" "shim without --id"
+try ctr shim --id nobody state
+like "$status/$err" '^1/ctr: no shim of nobody in namespace ' "no such shim"
+try ctr shim --id s1 delete
+is "$status/$err" "1/ctr: cannot delete a running process" "shim delete of what runs"
+ctr tasks kill -s KILL s1
+wait_for 20 sh -c "'$ctr_program' t ls | grep -q 's1 .*STOPPED'"
+try ctr shim --id s1 delete
+is "$status/$out" "0/container deleted and returned exit status 137" "shim delete"
+ctr c rm --force s1
+
+# --- sandboxes -----------------------------------------------------------------------------
+ctr oci spec >"$work/pod.json"
+try ctr sandboxes run "$work/pod.json" p1
+is "$status/$out" 0/p1 "sandboxes run"
+try ctr sb c --runtime io.containerd.gantry.v1 "$work/pod.json" p2
+is "$status/$out" 0/p2 "sandboxes create"
+try ctr s ls
+like "$out" $'^ID +CREATED +RUNTIME +\n''p1 +20[0-9-]+ [0-9:.]+ \+0000 UTC +io.containerd.runc.v2 +'$'\n''p2 .*io.containerd.gantry.v1' "sandboxes ls"
+is "$(ctr sandboxes ls --filters id==p2 | grep -c '^p')" 1 "sandboxes ls --filters"
+is "$(ctr sandbox info p1 | jq -r '[.ID, .Runtime.Name, .Spec.ociVersion != null] | @tsv')" "p1	io.containerd.runc.v2	true" "sandboxes info"
+try ctr sandboxes run "$work/pod.json" p1
+like "$status/$err" '^1/.*already exists' "sandboxes run twice"
+try ctr sandboxes rm p1 p3 p2
+like "$status/$err" '^0/.*deleted: p1.*failed to delete sandbox p3.*not found.*deleted: p2' "sandboxes rm: logs, and goes on"
+echo '{' >"$work/bad.json"
+try ctr sandboxes run "$work/bad.json" p4
+is "$status" 1 "a config that is no JSON"
+
+# --- install -------------------------------------------------------------------------------
+try ctr install --path "$work/opt" $B
+is "$status/$out/$err" "0//" "install"
+ok "the image's programs are there" test -f "$work/opt/bin/busybox" -a -x "$work/opt/bin/busybox"
+is "$(find "$work/opt" -type l)" "" "as files, not links"
+try ctr install --path "$work/opt" $B
+like "$status/$err" '^1/ctr: cannot replace .* already exists$' "install over what is there"
+echo old >"$work/opt/bin/busybox"
+try ctr install --replace --path "$work/opt" $B
+is "$status/$(wc -c <"$work/opt/bin/busybox" | awk '{ print ($1 > 1000) }')" "0/1" "install --replace"
+is "$(ctr snapshots ls | grep -c install)" 0 "no snapshot is left"
+try ctr install nothing
+is "$status" 1 "install of no image"
+
+# --- about itself ----------------------------------------------------------------------------
+is "$(ctr info | jq -r '.server | [(.uuid | length), (.pid > 0), (.pidns > 0), .deprecations] | @json')" "[36,true,true,[]]" "info"
+try ctr deprecations list
+is "$status/$out" 0/ "deprecations list: none"
+is "$(ctr deprecations list --format json)" "[]" "deprecations list --format json"
+try ctr plugins inspect-runtime --runtime "$(built containerd-shim-gantry-v1)"
+is "$status/$(jq -r '.features.ociVersionMin != null or .name != null' <<<"$out")" "0/true" "plugins inspect-runtime"
+try ctr plugins inspect-runtime --runtime nonsense
+is "$status" 1 "plugins inspect-runtime of none"
+try ctr pprof heap
+like "$status/$err" '^1/ctr: Gantry is a C program' "pprof says that there is none"
+for p in block goroutines profile threadcreate trace; do
+	ctr pprof $p >/dev/null 2>&1
+	is "$?" 1 "pprof $p"
+done
+done_testing
