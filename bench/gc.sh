@@ -18,4 +18,5 @@ milli() { awk "BEGIN { printf \"%.2f\", $(get "$1") / 1000 }"; }
 echo "store: $images images, filled in $filled ms; removed $(get blobs) blobs, $(get snapshots) snapshots in $(milli took) ms"
 echo "changes: alone $(get alone_changes), median $(milli alone_median) ms, 99% $(milli alone_p99) ms, longest $(milli alone_longest) ms;" \
 	"beside $(get beside_changes), median $(milli beside_median) ms, 99% $(milli beside_p99) ms"
+grep -E "longest_sweep|took" "$work/result"
 row "longest wait of a writer during a collection: at most" "$(milli beside_longest)" 10 ms "<=1"

@@ -31,6 +31,8 @@ extern const struct ctr_command ctr_sandboxes;
 extern const struct ctr_command ctr_shim;
 
 /* of the group `content`, in files of their own */
+extern const struct ctr_command ctr_content_edit;
+extern const struct ctr_command ctr_content_prune;
 extern const struct ctr_command ctr_content_fetch;
 extern const struct ctr_command ctr_content_fetch_blob;
 extern const struct ctr_command ctr_content_fetch_object;

@@ -74,14 +74,8 @@ static struct gt_error *run_active(struct ctr *c)
 	gt_auto(gt_strv) filters = { 0 };
 	struct gt_services *s;
 
-	/* containerd's takes a regular expression for the name */
-	if (*ctr_arg(c, 0)) {
-		gt_auto(gt_buf) b = GT_BUF_INIT;
-
-		gt_buf_adds(&b, "ref~=");
-		gt_buf_addq(&b, ctr_arg(c, 0));
-		gt_strv_add(&filters, b.s);
-	}
+	if (*ctr_arg(c, 0))
+		gt_strv_add(&filters, ctr_arg(c, 0));
 	GT_TRY(ctr_services(c, &s));
 	l.table = table = ctr_table_new(c, active_columns, 1, 1, CTR_TABS);
 	GT_TRY(gt_blobs_list_ingests(s, &c->call, &filters, add_ingest, &l));
@@ -212,6 +206,20 @@ static const struct ctr_flag list_flags[] = {
 	{ 0 },
 };
 
+/* Of no effect in containerd's ctr either. */
+static const struct ctr_flag active_flags[] = {
+	{ .name = "timeout",
+	  .alias = "t",
+	  .type = CTR_DURATION,
+	  .text = "total time for a fetch (not used)",
+	  .env = "CONTAINERD_FETCH_TIMEOUT" },
+	{ .name = "root",
+	  .type = CTR_STRING,
+	  .value = "/tmp/content",
+	  .text = "where a content store lies (not used)" },
+	{ 0 },
+};
+
 static const struct ctr_flag ingest_flags[] = {
 	{ .name = "expected-size", .type = CTR_INT, .text = "bytes that must arrive" },
 	{ .name = "expected-digest", .type = CTR_STRING, .text = "digest that they must have" },
@@ -221,8 +229,8 @@ static const struct ctr_flag ingest_flags[] = {
 static const struct ctr_command active = {
 	.name = "active",
 	.text = "list the ingests, those of ended processes among them",
-	.args = "[flags] [<regexp>]",
-	.flags = (const struct ctr_flag *const[]){ ctr_json_flag, NULL },
+	.args = "[flags] [<filter>]",
+	.flags = (const struct ctr_flag *const[]){ active_flags, ctr_json_flag, NULL },
 	.run = run_active,
 };
 
@@ -273,6 +281,7 @@ const struct ctr_command ctr_content = {
 		(const struct ctr_command *const[]){
 			&active,
 			&delete_command,
+			&ctr_content_edit,
 			&ctr_content_fetch,
 			&ctr_content_fetch_object,
 			&ctr_content_fetch_blob,
@@ -281,6 +290,7 @@ const struct ctr_command ctr_content = {
 			&list,
 			&ctr_content_push_object,
 			&label,
+			&ctr_content_prune,
 			NULL,
 		},
 };

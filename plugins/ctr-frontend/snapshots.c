@@ -10,10 +10,14 @@
 #include <gantry/api-blobs.h>
 #include <gantry/api-snapshots.h>
 #include <gantry/buf.h>
+#include <gantry/file.h>
 
 #include <client/unpack.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct ctr_column list_columns[] = {
 	{ "KEY", "key" }, { "PARENT", "parent" }, { "KIND", "kind" }, { 0 },
@@ -158,6 +162,20 @@ static void print_mounts_json(FILE *out, const struct gt_mounts *m)
 	ctr_json_print(out, a, 4);
 }
 
+/* A mount that is soon undone is undone in an orderly way: what it wrote shall be on disk then. */
+static void make_temporary(struct gt_mounts *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		gt_auto(gt_strv) all = m->v[i].options;
+
+		m->v[i].options = (struct gt_strv){ 0 };
+		for (size_t o = 0; o < all.n; o++)
+			if (strcmp(m->v[i].type, "overlay") ||
+			    (strcmp(all.v[o], "volatile") && strcmp(all.v[o], "fsync=volatile")))
+				gt_strv_add(&m->v[i].options, all.v[o]);
+	}
+}
+
 static struct gt_error *run_mounts(struct ctr *c)
 {
 	gt_auto(gt_mounts) m = { 0 };
@@ -167,6 +185,8 @@ static struct gt_error *run_mounts(struct ctr *c)
 		return ctr_show_help(c);
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(gt_snapshots_mounts(s, &c->call, ctr_snapshotter(c), ctr_arg(c, 1), &m));
+	if (ctr_bool(c, "temp"))
+		make_temporary(&m);
 	print_mounts(c->out, ctr_arg(c, 0), &m);
 	return NULL;
 }
@@ -232,6 +252,17 @@ static struct gt_error *run_label(struct ctr *c)
 	return NULL;
 }
 
+/* Full durability has done it already. */
+static struct gt_error *sync_root(struct ctr *c)
+{
+	gt_autofd int fd = open(c->init->base_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "sync the file system of %s",
+				      c->init->base_root);
+	return NULL;
+}
+
 static struct gt_error *run_unpack(struct ctr *c)
 {
 	gt_auto(gt_image_view) view = { 0 };
@@ -241,8 +272,6 @@ static struct gt_error *run_unpack(struct ctr *c)
 	gt_auto(gt_blob) blob = { 0 };
 	struct gt_services *s;
 
-	if (ctr_n_args(c) != 1)
-		return ctr_show_help(c);
 	GT_TRY(gt_digest_check(target.digest));
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_hint_content(c, s, gt_blobs_info(s, &c->call, target.digest, &blob),
@@ -255,6 +284,8 @@ static struct gt_error *run_unpack(struct ctr *c)
 	fprintf(c->out, "unpacking %s (%s)...", view.manifest.digest, view.manifest.media_type);
 	fflush(c->out);
 	GT_TRY(gt_image_unpack(s, &c->call, &view, &o));
+	if (ctr_bool(c, "sync-fs"))
+		GT_TRY(sync_root(c));
 	fprintf(c->out, "done\n");
 	return NULL;
 }
@@ -295,11 +326,17 @@ static const struct ctr_command list = {
 	.run = run_list,
 };
 
+static const struct ctr_flag mounts_flags[] = {
+	{ .name = "temp", .type = CTR_BOOL, .text = "for a mount that is soon undone" },
+	{ 0 },
+};
+
 static const struct ctr_command mounts = {
 	.name = "mounts",
 	.aliases = "m, mount",
 	.text = "print the commands that mount a snapshot",
-	.args = "<target> <key>",
+	.args = "[flags] <target> <key>",
+	.flags = (const struct ctr_flag *const[]){ mounts_flags, NULL },
 	.run = run_mounts,
 };
 
@@ -335,11 +372,16 @@ static const struct ctr_command label = {
 	.run = run_label,
 };
 
+static const struct ctr_flag unpack_flags[] = {
+	{ .name = "sync-fs", .type = CTR_BOOL, .text = "sync the file system before it is done" },
+	{ 0 },
+};
+
 static const struct ctr_command unpack = {
 	.name = "unpack",
 	.text = "unpack the layers of a manifest",
 	.args = "[flags] <digest>",
-	.flags = (const struct ctr_flag *const[]){ ctr_snapshotter_flag, NULL },
+	.flags = (const struct ctr_flag *const[]){ unpack_flags, ctr_snapshotter_flag, NULL },
 	.run = run_unpack,
 };
 
@@ -356,7 +398,7 @@ const struct ctr_command ctr_snapshots = {
 	.aliases = "snapshot",
 	.text = "manage snapshots",
 	.flags = (const struct ctr_flag *const[]){ ctr_snapshotter_flag, NULL },
-	.commands = (const struct ctr_command *const[]){ &commit, &info, &list, &mounts, &prepare,
+	.commands = (const struct ctr_command *const[]){ &commit, &ctr_snapshot_diff, &info, &list, &mounts, &prepare,
 							 &delete_command, &label,
 							 &ctr_snapshot_tree, &unpack, &usage,
 							 &view_command, NULL },

@@ -5,6 +5,7 @@
 
 #include "app.h"
 
+extern const struct ctr_command ctr_snapshot_diff;
 extern const struct ctr_command ctr_snapshot_tree;
 
 #endif

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#define SWEEP_NS 2000000 /* what one transaction may take, before its commit */
-#define SWEEP_MOST 1024 /* records */
+#define SWEEP_NS 1000000 /* what one transaction may take, before its commit */
+#define SWEEP_MOST 192 /* records: each may stand on a page of its own, which is written */
 #define NOTES_MOST 256 /* noted records read in a write transaction; more are read in a view */
 #define PAUSE_MOST_NS 4000000
 
