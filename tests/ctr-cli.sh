@@ -69,6 +69,7 @@ newer() {
 	*" --privileged-without-host-devices" | *" --cpuset-cpus" | *" --cpuset-mems") ;;
 	*" --blockio-class" | *" --blockio-config-file" | *" --cpu-burst" | *" --dump-config" | "run --sync-fs") ;;
 	*" --rlimit-nofile" | "tasks start --no-pivot") ;;
+	*" --sync-fs" | "containers delete --force" | "images import --label") ;;
 	*) return 1 ;;
 	esac
 }
@@ -140,7 +141,7 @@ if command -v ctr >/dev/null && their=$(command ctr --version 2>/dev/null) && [ 
 		case "$group" in
 		images) is "$names" " inspect i prune usage" "names in: ctr $group" ;;
 		content) is "$names" " fetch-blob" "names in: ctr $group" ;;
-		"") is "$names" " system info" "names in: ctr" ;;
+		"") is "$names" " logs log system info" "names in: ctr" ;;
 		*) is "$names" "" "names in: ctr $group" ;;
 		esac
 	done

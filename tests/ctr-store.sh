@@ -126,8 +126,7 @@ both snapshots mounts "$work/t"
 both snapshots ls
 both snapshot list
 both snapshots tree
-both snapshots label base q=r
-both snapshots label base q=
+both snapshots label base containerd.io/gc.root=now
 both snapshots label nosuch q=r
 both snapshots info nosuch
 both snapshots info
