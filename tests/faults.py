@@ -197,7 +197,7 @@ def traces():
             continue
         out += [os.path.join(top, n) for n in sorted(folders) + sorted(files)]
     out.append(run(["containers", "ls", "-q"])[1])
-    out += sorted(glob.glob("/tmp/pty*") + glob.glob("/run/containerd/runc/" + NS))
+    out += glob.glob("/run/containerd/runc/" + NS)  # where runc keeps its state if nobody says otherwise
     return "\n".join(out)
 
 

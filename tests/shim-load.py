@@ -145,7 +145,7 @@ def test_broken_execs():
     many(lambda i: run(i + 24), n, 8)
     ok(answers and 0 not in answers, "%d execs with broken arguments and a resize are refused" % n, answers)
     is_flat(before, figures(PID), "%d broken execs" % n)
-    left = glob.glob("/tmp/pty*/pty.sock") + [f for f in os.listdir(BUNDLES + "/base") if re.match(r"b\d", f)]
+    left = glob.glob(WORK + "/xdg/*") + [f for f in os.listdir(BUNDLES + "/base") if re.match(r"b\d", f)]
     ok(not left, "nothing of theirs is left", left[:10])
 
 

@@ -14,5 +14,6 @@ exec runc "\$@"
 EOF2
 chmod +x "$work/counting"
 ctr images import "$image" >/dev/null || { echo "Bail out! no image"; exit 1; }
-CTR=$ctr_program WORK=$work IMAGE=$image_name PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$abs_top_srcdir/tests \
+mkdir "$work/xdg"
+CTR=$ctr_program XDG_RUNTIME_DIR=$work/xdg WORK=$work IMAGE=$image_name PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$abs_top_srcdir/tests \
 	python3 "$abs_top_srcdir/tests/shim-load.py"
