@@ -5,7 +5,7 @@
 . "$abs_top_srcdir/tests/functions.sh"
 requires root runc containerd jq
 make_image
-write_config
+write_config 'services-local: { startup_delay = "1h"; };' # blobs of no image are looked at below
 
 run_all() { # NAME CTR...: every command that both can serve
 	local who=$1 digest blob chain pid

@@ -64,6 +64,33 @@ static struct gt_error *prepare_on(struct gt_services *s, struct gt_call *call,
 	return gt_snapshots_prepare(s, &lease.call, snapshotter, o->id, moved, &labels, mounts);
 }
 
+/*
+ * A process that was killed between a snapshot and its container's record leaves a snapshot that stands in
+ * the way of the next container of that name: it goes, if it is such a one.
+ */
+static struct gt_error *remove_abandoned(struct gt_services *s, struct gt_call *call,
+					 const char *snapshotter, const char *id, bool *removed)
+{
+	gt_auto(gt_snapshot_info) info = { 0 };
+	gt_auto(gt_container) c = { 0 };
+	struct gt_error *e = gt_containers_get(s, call, id, &c);
+	const char *maker;
+
+	*removed = false;
+	if (!e)
+		return NULL;
+	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	e = gt_snapshots_stat(s, call, snapshotter, id, &info);
+	if (e)
+		return gt_error_unless(e, GT_NOT_FOUND);
+	maker = gt_labels_get(&info.labels, GT_LABEL_MAKER);
+	if (info.kind != GT_SNAPSHOT_ACTIVE || !maker || !gt_process_is_gone(maker))
+		return NULL;
+	GT_TRY(gt_snapshots_remove(s, call, snapshotter, id));
+	*removed = true;
+	return NULL;
+}
+
 /* Prepares the snapshot that the container writes to; unpacks the image if that is missing. */
 static struct gt_error *prepare(struct gt_services *s, struct gt_call *call,
 				const struct gt_container_options *o,
@@ -73,7 +100,15 @@ static struct gt_error *prepare(struct gt_services *s, struct gt_call *call,
 	const char *parent = gt_image_view_chain_id(v);
 	struct gt_unpack_options unpack = { .snapshotter = snapshotter };
 	struct gt_error *e = prepare_on(s, call, o, snapshotter, parent, mounts);
+	bool removed;
 
+	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
+		gt_error_free(remove_abandoned(s, call, snapshotter, o->id, &removed));
+		if (removed) {
+			gt_error_free(e);
+			e = prepare_on(s, call, o, snapshotter, parent, mounts);
+		}
+	}
 	if (gt_error_class(e) != GT_NOT_FOUND || !*parent)
 		return e;
 	gt_error_free(e);
@@ -313,10 +348,16 @@ struct gt_error *gt_container_delete_forced(struct gt_services *s, struct gt_cal
 	gt_error_free(gt_tasks_get(s, call, id, "", &t)); /* only for where its stdio is */
 	e = gt_tasks_purge(s, call, id, &exit);
 	if (missing) {
-		if (gt_error_class(e) == GT_NOT_FOUND) {
-			gt_error_free(e);
+		gt_autofree char *snapshotter = NULL;
+		bool removed = false, found = gt_error_class(e) != GT_NOT_FOUND;
+
+		e = gt_error_unless(e, GT_NOT_FOUND);
+		if (!e)
+			e = gt_default_snapshotter(s, call, NULL, &snapshotter);
+		if (!e)
+			e = remove_abandoned(s, call, snapshotter, id, &removed);
+		if (!e && !found && !removed)
 			return missing;
-		}
 		gt_error_free(missing);
 		return e;
 	}
