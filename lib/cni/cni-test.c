@@ -211,6 +211,7 @@ END_TEST
 START_TEST(failing_del)
 {
 	gt_autoptr(gt_cni_network) n = network(TWO);
+	gt_autofree char *want = NULL;
 
 	plugin("one", "[ $CNI_COMMAND = ADD ] && echo '{}' || exit 1");
 	plugin("two", "[ $CNI_COMMAND = DEL ] || { echo broken; exit 1; }");
@@ -224,8 +225,8 @@ START_TEST(failing_del)
 	plugin("one", "");
 	ok(gt_cni_del(&cni, &call, "ns-c", "", "eth0"));
 	ck_assert(!has_record());
-	ck_error(gt_cni_del(&cni, &call, "ns-c", "", "eth0"), GT_NOT_FOUND,
-		 gt_strf("open %s/records/ns-c:eth0: No such file or directory", top));
+	want = gt_strf("open %s/records/ns-c:eth0: No such file or directory", top);
+	ck_error(gt_cni_del(&cni, &call, "ns-c", "", "eth0"), GT_NOT_FOUND, want);
 }
 END_TEST
 
