@@ -18,7 +18,7 @@ make -j"$(nproc)" "fuzz/fuzz-$name" >make.log 2>&1 || { tail -n 20 make.log >&2;
 # shellcheck disable=SC2046
 clang++ -fsanitize=fuzzer,address,undefined -o "fuzz-$name-live" "fuzz/fuzz-$name.o" \
 	$(find plugins/resolver-http lib/grpc lib/ttrpc lib/wire api lib/filter lib/cni lib/oci lib/mount lib/proc lib/toml core -path '*/.libs/*.a' | sort -u) \
-	-L.libs -lgantry -Wl,-rpath,"$build/.libs" -ljansson -lyaml -lm -lcrypto -lcurl -lnghttp2 -lprotobuf-c -lpthread
+	-L.libs -lgantry -Wl,-rpath,"$build/.libs" -ljansson -lyaml -lm -lcurl -lssl -lcrypto -lnghttp2 -lprotobuf-c -lpthread
 mkdir -p "corpus-$name"
 exec "./fuzz-$name-live" -max_total_time="$seconds" -max_len=65536 -artifact_prefix="corpus-$name/crash-" \
 	"corpus-$name" "$top/fuzz/corpus/$name"
