@@ -13,7 +13,7 @@ build=$top/build-fuzz
 mkdir -p "$build" && cd "$build"
 [ -f Makefile ] || { "$top/autogen.sh" >/dev/null 2>&1 &&
 	"$top/configure" --quiet CC=clang CXX=clang++ --enable-sanitizers=address,undefined,fuzzer-no-link; }
-make -j"$(nproc)" "fuzz/fuzz-$name" >make.log 2>&1 || { tail -n 20 make.log >&2; exit 1; }
+make -j"$(nproc)" libgantry.la "fuzz/fuzz-$name" >make.log 2>&1 || { tail -n 20 make.log >&2; exit 1; }
 # The same objects, with libFuzzer's main in the place of the replay's.
 # shellcheck disable=SC2046
 clang++ -fsanitize=fuzzer,address,undefined -o "fuzz-$name-live" "fuzz/fuzz-$name.o" \

@@ -103,6 +103,17 @@ for i in 1 2 3 4 5 6 7 8 9 10; do g_ctr namespaces create "n$i-$$" >/dev/null; g
 ok "they hold no thread each" wait_for 30 sh -c "[ \$(ls /proc/$gantryd_pid/task | wc -l) -lt 50 ]"
 exec 9>&-
 wait $hostile_pid
+
+g_ctr run -d "$image_name" waited /bin/sleep 300
+hostile waits waited "$ns" >"$work/waits" 2>&1 &
+hostile_pid=$!
+ok "10,000 calls of Wait" wait_for 60 grep -q sent "$work/waits"
+ok "hold no thread each" wait_for 30 sh -c "[ \$(ls /proc/$gantryd_pid/task | wc -l) -lt 50 ]"
+ok "others are served meanwhile" g_ctr tasks ls
+g_ctr tasks kill -s SIGKILL waited
+wait $hostile_pid
+like "$(cat "$work/waits")" "answered 10000" "all of them are answered when the process ends"
+g_ctr tasks rm waited >/dev/null 2>&1
 # What idle workers leave is given back some seconds later; sanitizers keep what is freed.
 if nm -D "$gantryd" 2>/dev/null | grep -q __asan; then skip_one "memory is given back" "sanitizers"; else
 	if wait_for 30 sh -c "[ \$(awk '/^VmRSS/ { print \$2 }' /proc/$gantryd_pid/status) -lt $((before + 16384)) ]"; then

@@ -55,6 +55,22 @@ VERSION = b"/containerd.services.version.v1.Version/Version"
 LIST = b"/containerd.services.images.v1.Images/List"
 
 
+WAIT = b"/containerd.services.tasks.v1.Tasks/Wait"
+
+
+def answers(s):
+    """Streams that were ended with an answer, until there are a hundred of them."""
+    left, done = b"", 0
+    s.settimeout(60)
+    while done < 100:
+        left += s.recv(65536)
+        while len(left) >= 9 and len(left) >= 9 + int.from_bytes(left[:3], "big"):
+            size, kind, flags = int.from_bytes(left[:3], "big"), left[3], left[4]
+            done += kind == HEADERS and flags & 1
+            left = left[9 + size:]
+    return done
+
+
 def main():
     path, case = sys.argv[1], sys.argv[2]
     if case == "frame":  # claims what no frame may have
@@ -99,6 +115,14 @@ def main():
             all_of_them.append(s)
         print("sent", flush=True)
         sys.stdin.read()
+    elif case == "waits":  # 10,000 calls of Wait for one process; prints how many were answered
+        task, space = sys.argv[3].encode(), sys.argv[4].encode()
+        message = b"\x0a" + bytes([len(task)]) + task
+        all_of_them = [connect(path) for _ in range(100)]
+        for s in all_of_them:
+            pump(s, lambda i: call(2 * i + 1, WAIT, message, namespace=space), 100)
+        print("sent", flush=True)
+        print("answered", sum(answers(s) for s in all_of_them), flush=True)
     else:
         raise SystemExit("unknown case " + case)
 
