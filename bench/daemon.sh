@@ -62,6 +62,9 @@ wo=() wt=() ro=() rt=()
 for i in 1 2 3; do
 	wo+=("$(ms ingest "$OURS" "ref$i")")
 	wt+=("$(ms ingest "$PEER" "ref$i")")
+	# nothing refers to it: it shall not be collected meanwhile
+	$OURS content label "$digest" containerd.io/gc.root=now >/dev/null
+	$PEER content label "$digest" containerd.io/gc.root=now >/dev/null
 	ro+=("$(ms fetch "$OURS")")
 	rt+=("$(ms fetch "$PEER")")
 	gone "$OURS" >/dev/null
