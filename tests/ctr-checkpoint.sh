@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Checkpoints: through the real CRIU as far as it gets on this kernel, and the whole way with a runtime
 # program that stands in for runc's part that needs it.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc jq
 write_config
 make_image

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The command line itself: help, unknown commands, flags; beside containerd's ctr where that is here.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root
 write_config
 
@@ -141,7 +141,8 @@ if command -v ctr >/dev/null && their=$(command ctr --version 2>/dev/null) && [ 
 		case "$group" in
 		images) is "$names" " inspect i prune usage" "names in: ctr $group" ;;
 		content) is "$names" " fetch-blob" "names in: ctr $group" ;;
-		"") is "$names" " logs log system stats top info" "names in: ctr" ;;
+		"") is "$names" " logs log system stats top info sandboxes sandbox sb s deprecations" "names in: ctr" ;;
+		plugins) is "$names" " inspect-runtime" "names in: ctr $group" ;;
 		*) is "$names" "" "names in: ctr $group" ;;
 		esac
 	done

@@ -7,7 +7,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${GANTRY_TEST_APART:-}" ]; then
 	export GANTRY_TEST_APART=1
 	exec unshare -m sh -c 'umount /sys/fs/cgroup/unified 2>/dev/null; exec bash "$0"' "$0"
 fi
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc crun containerd ctr python3
 write_config 'services-local: { event_journal = "256KiB"; };'
 make_image

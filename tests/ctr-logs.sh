@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A detached container's output: kept in bounded files by the shim, shown by `ctr logs`, whatever happens.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc
 write_config 'services-local: { log_size = "64KiB"; log_files = 3; };'
 make_image

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Our ctr over services-remote: against gantryd, which it finds by the root's lock, and against Debian's
 # containerd by --address. The same commands give the same results on both.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root runc containerd jq
 make_image
 write_config 'services-local: { startup_delay = "1h"; };' # blobs of no image are looked at below

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Containers through the whole stack: run with all that it takes, tasks, exec, detached ones.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc python3
 write_config
 make_image

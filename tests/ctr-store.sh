@@ -3,7 +3,7 @@
 # ctr content, snapshots, leases and namespaces beside containerd's ctr over a real containerd: the same
 # commands, the same output and the same exit status. Then both collect garbage: the same things remain.
 # What only ours has (system, --json, snapshots diff and edit of 1.7 and 2.x) comes after.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox containerd python3
 write_config
 make_image

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `ctr tasks`: attach and exec with terminals, what happens when ctr is killed, deletion by force, and the
 # same texts and statuses as containerd's ctr over a containerd.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc python3 jq
 write_config
 make_image

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A vendor's view: what make install puts in place is enough to build the examples by a plain make, they
 # pass the conformance suite of their kind, and one line of configuration loads them.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox make pkg-config runc
 
 dest=$work/dest

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A disk that is full: writes are refused with a clear error and leave nothing, deleting still works, and
 # after it there is room again.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox mkfs.ext4
 truncate -s 64M "$work/disk"
 mkfs.ext4 -q -m 0 "$work/disk"

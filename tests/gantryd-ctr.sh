@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Every command of containerd's own ctr 1.6, as Debian ships it, against gantryd.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root runc containerd docker-registry jq
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
 make_image

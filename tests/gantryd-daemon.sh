@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # gantryd as a daemon: its flags, the root's lock, the service manager, signals, and clients that do harm.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root runc containerd python3
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
 make_image

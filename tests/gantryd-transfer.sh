@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The transfer and streaming services, as containerd's clients from 1.7 on use them.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root runc containerd docker-registry
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
 make_image

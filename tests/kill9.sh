@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of ctr at any moment loses no container and leaves nothing that the next commands cannot clean.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc python3
 rounds=${KILL_ROUNDS:-40}
 write_config

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # resolver-http against a registry that misbehaves: each case ends in time, with an error of its class
 # that says what and where, and no secret goes where it does not belong or is shown.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires python3 openssl
 module=$(plugin_folder)/resolver-http.so
 config=$work/docker/config.json

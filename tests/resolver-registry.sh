@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # resolver-http against Docker's registry: plain, by https with an authority of its own, with a client's
 # certificate, with htpasswd, with a token server; and skopeo reads what it pushes.
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root docker-registry htpasswd openssl python3 skopeo
 module=$(plugin_folder)/resolver-http.so
 config=$work/docker/config.json

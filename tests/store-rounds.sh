@@ -4,7 +4,7 @@
 # once, again and again; then the same with some of them killed. After each round every blob re-hashes
 # right and nothing is lost that has a name; at the end nothing is left that has none.
 #   STORE_ROUNDS  how many (default 12; a campaign: 200)
-. "$abs_top_srcdir/tests/functions.sh"
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox
 rounds=${STORE_ROUNDS:-12}
 write_config
