@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -262,6 +263,7 @@ END_TEST
 
 static void write_for_ever(int id)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (unsigned n = 0;; n++) {
 		gt_autofree char *text = gt_strf("%d %u", id, n);
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -351,6 +352,7 @@ START_TEST(test_kill)
 
 		ck_assert_int_ge(pid, 0);
 		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			gt_snapdb_close(db);
 			if (gt_snapdb_open(root, GT_DURABILITY_FULL, &db))
 				_exit(1);

@@ -13,9 +13,11 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 void bench_forked(void)
@@ -24,6 +26,7 @@ void bench_forked(void)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct dirent *ent;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (d && (ent = readdir(d))) {
 		char target[256];
 		ssize_t n = readlinkat(dirfd(d), ent->d_name, target, sizeof(target) - 1);
