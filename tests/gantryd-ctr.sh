@@ -5,7 +5,7 @@
 requires root runc containerd docker-registry jq
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
 make_image
-write_config
+write_config 'services-local: { startup_delay = "1h"; };' # nothing refers to much of what is made here
 other=$ns-other
 start_gantryd || { tail "$work/gantryd.log"; echo "Bail out! gantryd does not serve"; exit 1; }
 

@@ -92,6 +92,19 @@ static struct gt_error *fill(struct native *n, const struct gt_call *call,
 	return gt_error_wrap(e, "copy snapshot %s", parent->info.key);
 }
 
+/* Why a copy came to nothing: files that are not there may be those of a parent that is gone. Takes 'e'. */
+static struct gt_error *copy_failed_take(struct native *n, const char *parent, uint64_t id,
+					 struct gt_error *e)
+{
+	gt_auto(gt_snapdb_entry) now = { 0 };
+	gt_autoptr(gt_error) gone = gt_snapdb_get_parent(n->store.db, parent, &now);
+
+	if ((gone && gt_error_class(gone) != GT_NOT_FOUND) || (!gone && now.id == id))
+		return e;
+	gt_error_free(e);
+	return gt_error_new(GT_NOT_FOUND, "snapshot %s was removed while it was copied", parent);
+}
+
 static struct gt_error *create(struct native *n, struct gt_call *call, enum gt_snapshot_kind kind,
 			       const char *key, const char *parent, const struct gt_labels *labels,
 			       struct gt_mounts *out)
@@ -120,7 +133,9 @@ static struct gt_error *create(struct native *n, struct gt_call *call, enum gt_s
 	e = NULL;
 	if (has_parent && kind == GT_SNAPSHOT_ACTIVE)
 		e = fill(n, call, &p, &d);
-	if (!e)
+	if (e)
+		e = copy_failed_take(n, parent, p.id, e);
+	else
 		e = gt_snapdb_create(n->store.db, &c, &made);
 	if (e) {
 		gt_folder_drop(&d);
