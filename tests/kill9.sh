@@ -56,6 +56,63 @@ is "$(echo "$live" | tr ' ' '\n' | grep -c '^k[0-9]')" 0 "no snapshot of theirs 
 shims=$(our_processes | while read -r p; do tr '\0' ' ' <"/proc/$p/cmdline"; echo; done | grep -c 'containerd-shim-gantry')
 is "$shims" 1 "one shim is left: keeper's"
 
+# In the middle of an import that nobody repeats, and of a run that nobody cleans up after: what is left is
+# gone once it is asked for, and what is in use is not.
+blobs_of() { find "$work/root/io.containerd.content.v1.content" -type f | wc -l; }
+layers_of() { find "$work/root" -path '*snapshotter.v1*/snapshots/*' -maxdepth 4 -mindepth 3 -type d -name '[0-9]*' | wc -l; }
+try ctr system prune --containers
+is "$status" 0 "prune"
+blobs_before=$(blobs_of) layers_before=$(layers_of) snapshots_before=$(ctr snapshots ls | sort)
+mkdir "$work/tree" && head -c 3000000 /dev/urandom >"$work/tree/random"
+tar -C "$work/tree" -cf "$work/layer.tar" . && other=$work/other.tar
+python3 - "$work/layer.tar" "$other" <<'EOF_PY'
+import hashlib, io, json, sys, tarfile
+def blob(t, data):
+    digest = hashlib.sha256(data).hexdigest()
+    i = tarfile.TarInfo("blobs/sha256/" + digest); i.size = len(data)
+    t.addfile(i, io.BytesIO(data))
+    return {"digest": "sha256:" + digest, "size": len(data)}
+layer = open(sys.argv[1], "rb").read()
+with tarfile.open(sys.argv[2], "w") as t:
+    l = dict(blob(t, layer), mediaType="application/vnd.oci.image.layer.v1.tar")
+    c = dict(blob(t, json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers",
+        "diff_ids": [l["digest"]]}}).encode()), mediaType="application/vnd.oci.image.config.v1+json")
+    m = dict(blob(t, json.dumps({"schemaVersion": 2, "config": c, "layers": [l]}).encode()),
+        mediaType="application/vnd.oci.image.manifest.v1+json",
+        annotations={"io.containerd.image.name": "docker.io/library/never:1"})
+    for name, text in (("index.json", {"schemaVersion": 2, "manifests": [m]}),
+                       ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+        data = json.dumps(text).encode()
+        i = tarfile.TarInfo(name); i.size = len(data)
+        t.addfile(i, io.BytesIO(data))
+EOF_PY
+for i in $(seq 12); do
+	case $((i % 2)) in
+	0) set -- images import "$other" ;;
+	1) set -- run --rm "$B" "left$i" /bin/true ;;
+	esac
+	"$ctr_program" "$@" >/dev/null 2>&1 </dev/null &
+	pid=$!
+	sleep "$(printf '0.%03d' $((2 + took * i / 12)))"
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	# One of them may have come to its end.
+	ctr images rm docker.io/library/never:1 >/dev/null 2>&1
+done
+gone() {
+	ctr system prune --containers >/dev/null 2>&1
+	[ "$(ctr containers ls -q)/$(ctr tasks ls -q)" = keeper/keeper ] &&
+		[ "$(blobs_of)/$(layers_of)" = "$blobs_before/$layers_before" ] &&
+		[ "$(ctr snapshots ls | sort)" = "$snapshots_before" ]
+}
+wait_for 30 gone || true
+is "$(ctr containers ls -q)/$(ctr tasks ls -q)" keeper/keeper "prune: the container in use is all there is"
+is "$(blobs_of)" "$blobs_before" "prune: no blob of a killed import is left"
+is "$(ctr snapshots ls | sort)" "$snapshots_before" "prune: no snapshot is left"
+is "$(layers_of)" "$layers_before" "prune: nor a folder of one without a record"
+try ctr tasks exec --exec-id after keeper echo here
+is "$status/$out" "0/here" "the other container works on"
+
 # In the middle of an import: the next import succeeds, and nothing is doubled.
 for i in $(seq 10); do
 	"$ctr_program" -n imp images import "$image" >/dev/null 2>&1 </dev/null &
