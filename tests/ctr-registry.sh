@@ -40,6 +40,12 @@ is "$(ctr content fetch-object "$at/other/place:other" | jq -r .mediaType)" appl
 m=$(ctr content fetch-object "$at/other/place:other" | sha256sum | cut -d' ' -f1)
 try ctr -n from images push --manifest "sha256:$m" "$at/other/place:manifest"
 is "$status/$(ctr content fetch-object "$at/other/place:manifest" | sha256sum | cut -d' ' -f1)" "0/$m" "push --manifest"
+try ctr -n from images push --manifest "sha256:$m" --manifest-type application/vnd.oci.image.index.v1+json "$at/other/place:index"
+is "$status" 1 "push --manifest-type of what it is not"
+try ctr -n from images push -q --max-concurrent-uploaded-layers 1 "$at/one/by/one:1" nginx:alpine
+is "$status/$err" "0/" "push --max-concurrent-uploaded-layers"
+try ctr -n from images push -q --http-trace --http-dump "$at/seen:1" nginx:alpine
+like "$status/$err" "^0/.*/v2/seen/" "push --http-trace, --http-dump"
 try ctr images push
 is "$status/$err" "1/ctr: please provide a remote image reference to push" "push of nothing"
 try ctr images push nothing
@@ -98,6 +104,10 @@ try ctr -n two images pull -q --platform $host --platform $other nginx:alpine
 is "$status/$(n_content two)" 0/11 "--platform twice"
 try ctr -n all images pull -q --all-metadata nginx:alpine
 is "$status/$(n_content all)" 0/10 "--all-metadata"
+try ctr -n serial images pull -q --max-concurrent-downloads 1 nginx:alpine
+is "$status/$(n_content serial)" 0/6 "--max-concurrent-downloads"
+try ctr -n tls images pull -q --tlscacert "$work/none.pem" nginx:alpine
+like "$status/$err" "^1/.*none.pem" "--tlscacert that is not there"
 try ctr -n skip images pull -q --skip-metadata nginx:alpine
 is "$status/$(n_content skip)" 0/6 "--skip-metadata"
 try ctr -n meta content fetch -q --metadata-only nginx:alpine

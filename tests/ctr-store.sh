@@ -205,6 +205,10 @@ before=$(ctr -n img content ls -q | sort)
 try ctr -n img snapshots diff --media-type application/vnd.oci.image.layer.v1.tar change
 is "$status" 0 "snapshots diff to the parent"
 is "$(tar -tf "$work/out")" new "it has what was changed"
+SOURCE_DATE_EPOCH=86400 try ctr -n img snapshots diff --media-type application/vnd.oci.image.layer.v1.tar change
+like "$status $(tar -tvf "$work/out")" "^0 .* 1970-01-02 00:00 new" "SOURCE_DATE_EPOCH bounds its times"
+SOURCE_DATE_EPOCH=1e3 try ctr -n img snapshots diff change
+like "$status/$err" '^1/ctr: invalid SOURCE_DATE_EPOCH value "1e3"' "one that is no number"
 try ctr -n img snapshots diff --keep --label a=b "$top" change
 is "$(tar -tzf "$work/out")" new "snapshots diff of two, compressed"
 kept=sha256:$(sha256sum "$work/out" | cut -d' ' -f1)
@@ -213,6 +217,9 @@ like "$out" "$kept" "--keep keeps it, with its label"
 try ctr -n img system gc
 is "$(ctr -n img content ls -q | sort)" "$(printf '%s\n' "$before" "$kept" | sort)" "the other one is gone"
 is "$(ctr -n img snapshots ls | grep -c view)" 0 "and no view is left"
+try ctr -n img content prune references --dry
+like "$status/$err" "^0/.*would remove from sha256:.*gc.ref.content.l.0" "content prune references --dry says what it would do"
+is "$(ctr -n img content ls | grep -c gc.ref.content.l.0)" 1 "and does nothing"
 try ctr -n img content prune references
 is "$status" 0 "content prune references"
 is "$(ctr -n img content ls -q | wc -l)" 3 "the layer is gone; manifest, config and what was kept stay"

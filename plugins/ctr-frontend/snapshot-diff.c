@@ -15,8 +15,11 @@
 
 #include <client/lease.h>
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CHUNK (256 * 1024)
 
@@ -77,14 +80,36 @@ static struct gt_error *copy(struct ctr *c, struct gt_services *s, struct gt_cal
 	}
 }
 
+/* SOURCE_DATE_EPOCH of reproducible-builds.org: no file of the layer is younger. */
+static struct gt_error *read_epoch(struct timespec *out, bool *is_set)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	char *end;
+
+	*is_set = text && *text;
+	if (!*is_set)
+		return NULL;
+	errno = 0;
+	out->tv_sec = strtoll(text, &end, 10);
+	if (errno || *end || isspace((unsigned char)*text))
+		return ctr_usage_error("invalid SOURCE_DATE_EPOCH value \"%s\": it is a number of "
+				       "seconds since 1970", text);
+	return NULL;
+}
+
 static struct gt_error *diff(struct ctr *c, struct gt_services *s, struct gt_call *call,
 			     const struct gt_mounts *lower, const struct gt_mounts *upper)
 {
 	struct gt_diff_options o = { .size = sizeof(o), .media_type = ctr_string(c, "media-type") };
 	const char *ref = ctr_string(c, "ref");
+	struct timespec epoch = { 0 };
+	bool has_epoch;
 	gt_auto(gt_descriptor) made = { 0 };
 	gt_auto(gt_labels) labels = { 0 };
 
+	GT_TRY(read_epoch(&epoch, &has_epoch));
+	if (has_epoch)
+		o.source_date_epoch = &epoch;
 	ctr_labels_parse(&labels, ctr_list(c, "label"), "");
 	if (ctr_bool(c, "keep")) {
 		gt_autofree char *now = ctr_time_now();
