@@ -7,7 +7,7 @@ rounds=${1:-15}
 image=docker.io/library/busybox:latest
 "$BENCH_TOP/scripts/mkimage.sh" "$work/busybox.tar" $image
 
-gantry_config gantry
+gantry_config gantry 'services-local: { startup_delay = "1h"; };' # nothing refers to the blob that is written
 "$BENCH_PREFIX/bin/gantryd" >"$work/gantryd.log" 2>&1 &
 gantryd_pid=$!
 pids+=($gantryd_pid)
