@@ -24,7 +24,7 @@ fill() { # until nothing fits any more
 	for i in $(seq 200); do head -c 4096 /dev/zero >"$work/small/filler.$i" 2>/dev/null || break; done
 }
 fill
-is "$(df --output=avail "$work/small" | tail -n 1 | tr -d ' ')" 0 "the disk is full"
+ok "the disk is full" test "$(df --output=avail "$work/small" | tail -n 1)" -lt 16 # a KiB may be left between extents
 head -c 5000000 /dev/urandom >"$work/large"
 ctr content ingest large <"$work/large" >"$work/out" 2>"$work/err"
 like "$?/$(cat "$work/err")" "^1/ctr: .*(No space left|resource exhausted)" "a blob is refused: no space"
