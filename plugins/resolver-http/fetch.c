@@ -252,7 +252,9 @@ static struct gt_error *reader_pread(struct gt_reader *base, void *buf, size_t l
 		f->pos = f->broke_at = off;
 		f->breaks = 0;
 	}
-	e = stream_read(f, buf, len, out);
+	e = gt_call_check(f->e->call);
+	if (!e)
+		e = stream_read(f, buf, len, out);
 	if (e)
 		answer_done(&f->answer);
 	return wrap(f, e);
