@@ -252,13 +252,13 @@ static struct gt_error *token_send(const struct token_request *t, const char *me
 {
 	struct errand *e = t->e;
 	struct gt_strv open = { 0 };
-	bool is_host = !strncmp(t->site, t->h->base, strlen(t->site));
+	gt_autofree char *own_site = host_site(t->h->base);
 	struct http_ask a = {
 		.method = method, .url = url, .body = body, .body_len = body ? strlen(body) : 0,
 		.limits = errand_limits(e, t->h), .watch = errand_watch(e),
 		.agent = e->r->config->user_agent, .tls = &t->h->tls,
 		/* the client's certificate is for the registry alone */
-		.skip_client_cert = !is_host,
+		.skip_client_cert = strcmp(t->site, own_site) != 0,
 	};
 	enum http_failure why;
 	struct gt_error *err;

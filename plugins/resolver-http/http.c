@@ -4,6 +4,7 @@
 #include "http.h"
 
 #include "client-cert.h"
+#include "hosts.h"
 #include "watch.h"
 
 #include <curl/curl.h>
@@ -113,18 +114,9 @@ void http_pool_free(struct http_pool *p)
 	curl_global_cleanup();
 }
 
-/* The scheme, host and port of a URL, for finding a handle that is connected there. */
-static char *site_of(const char *url)
-{
-	const char *host = strstr(url, "://");
-	size_t len = host ? host + 3 - url + strcspn(host + 3, "/?#") : strlen(url);
-
-	return gt_xstrndup(url, len);
-}
-
 static struct handle *pool_take(struct http_pool *p, const char *url)
 {
-	gt_autofree char *site = site_of(url);
+	gt_autofree char *site = host_site(url);
 	struct handle *h = NULL;
 
 	pthread_mutex_lock(&p->lock);
@@ -304,11 +296,10 @@ static int milliseconds(int64_t ns)
 
 static bool is_loopback(const char *url)
 {
-	const char *host = strstr(url, "://");
+	gt_autofree char *site = host_site(url);
+	const char *authority = strstr(site, "://");
 
-	host = host ? host + 3 : url;
-	return !strncmp(host, "localhost", 9) || !strncmp(host, "127.", 4) ||
-	       !strncmp(host, "[::1]", 5);
+	return host_is_loopback(authority ? authority + 3 : site);
 }
 
 static void blob_set(CURL *easy, CURLoption option, const struct gt_buf *b)
