@@ -65,7 +65,10 @@ def bundle(cid, args, **more):
                   "namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")]},
     }
     for key, value in more.items():
-        spec[key].update(value)
+        if isinstance(value, list):
+            spec[key].extend(value)
+        else:
+            spec[key].update(value)
     with open(path + "/config.json", "w") as f:
         json.dump(spec, f)
     return path
@@ -633,6 +636,75 @@ def test_hostile():
     shim.call("Shutdown", [(1, "h2")])
 
 
+def to_the_end(fifo, seconds=20):
+    """All that comes out of a FIFO whose reader this becomes now; None: its end does not come."""
+    fd, got, end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), b"", time.time() + seconds
+    try:
+        while time.time() < end:
+            try:
+                part = os.read(fd, 65536)
+                if not part:
+                    return got
+                got += part
+            except BlockingIOError:
+                time.sleep(0.02)
+        return None
+    finally:
+        os.close(fd)
+
+
+# What a terminal needs.
+DEV = [{"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+       {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666"]}]
+
+
+def test_late_readers():
+    """A client may open its FIFOs after Create, or after the end; and waits for theirs before it deletes."""
+    def fifo(name):
+        os.mkfifo("%s/%s" % (WORK, name))
+        return "%s/%s" % (WORK, name)
+
+    for name, terminal, late in (("lr1", 0, False), ("lr2", 0, True), ("lr3", 1, False), ("lr4", 1, True)):
+        path = bundle(name, ["sh", "-c", "read go </go; echo all of it"], process={"terminal": bool(terminal)},
+                      mounts=DEV)
+        os.mkfifo(WORK + "/rootfs/go")
+        shim = connect(name, path)
+        out = fifo(name + ".out")
+        what = "%s, a reader that comes %s" % ("a terminal" if terminal else "a FIFO", "after the end" if late else "after Create")
+        same(create(shim, name, path, more=[(4, terminal), (6, out)])[0], 0, what)
+        shim.call("Start", [(1, name)])
+        got = []
+        reader = threading.Thread(target=lambda: got.append(to_the_end(out)))
+        if not late:
+            reader.start()
+        with open(WORK + "/rootfs/go", "w") as f:
+            f.write("go\n")
+        same(shim.call("Wait", [(1, name)])[0], 0, "the process ends")
+        if late:
+            time.sleep(0.3)
+            reader.start()
+        reader.join()
+        same(got[0] and got[0].replace(b"\r", b""), b"all of it\n", "it gets all, and the end, before Delete")
+        same(shim.call("Delete", [(1, name)])[0], 0, "delete")
+        shim.call("Shutdown", [(1, name)])
+        os.unlink(WORK + "/rootfs/go")
+
+    path = bundle("lrx", ["sleep", "1000"], mounts=DEV)
+    shim = connect("lrx", path)
+    create(shim, "lrx", path)
+    shim.call("Start", [(1, "lrx")])
+    for terminal in (0, 1):
+        xid, out = "x%d" % terminal, fifo("lrx%d.out" % terminal)
+        shim.call("Exec", [(1, "lrx"), (2, xid), (3, terminal), (5, out), (7, process(["echo", "all of it"]))])
+        same(shim.call("Start", [(1, "lrx"), (2, xid)])[0], 0, "an exec whose output nobody reads")
+        shim.call("Wait", [(1, "lrx"), (2, xid)])
+        got = to_the_end(out)
+        same(got and got.replace(b"\r", b""), b"all of it\n", "who comes after its end gets all, and the end")
+        same(shim.call("Delete", [(1, "lrx"), (2, xid)])[0], 0, "delete")
+    same(finish(shim, "lrx"), 0, "kill, wait, delete")
+    shim.call("Shutdown", [(1, "lrx")])
+
+
 def test_loggers():
     """Logging programs that are slow, stop reading, die, or are none."""
     path = bundle("lg", ["sleep", "1000"])
@@ -690,7 +762,7 @@ def test_loggers():
     shim.call("Shutdown", [(1, "lg")])
 
 
-for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_loggers):
+for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_late_readers, test_loggers):
     try:
         test()
     except Exception as e:

@@ -22,6 +22,8 @@
 /* and what it wrote itself waits so long for a slow reader. */
 #define DRAIN_STUCK (10 * SECOND)
 #define DRAIN_LOOK (SECOND / 20)
+/* A reader that comes after the end has to wait for this at most until it sees the end. */
+#define LATE_LOOK SECOND
 
 static void close_fd(int *fd)
 {
@@ -325,9 +327,49 @@ static void drain_look(struct io *io)
 	}
 }
 
+/*
+ * Nobody writes any more. Our own ends of a FIFO go, but for the one that keeps the bytes in it until
+ * somebody has come to read them.
+ */
+static void outputs_look(struct io *io)
+{
+	bool wait = false;
+
+	for (size_t i = 0; i < 2 && io->over; i++) {
+		struct io_output *o = &io->out[i];
+
+		if (o->hold_write < 0 || stream_is_on(&o->stream))
+			continue;
+		close_fd(&o->hold_read);
+		if (linger_has_reader(o->hold_write))
+			close_fd(&o->hold_write);
+		else
+			wait = true;
+	}
+	if (!wait)
+		return;
+	gt_loop_at(io->shim->loop, &io->late, gt_now() + io->late_step);
+	io->late_step = io->late_step * 2 < LATE_LOOK ? io->late_step * 2 : LATE_LOOK;
+}
+
+static void late_timer(struct gt_timer *t)
+{
+	outputs_look(gt_container_of(t, struct io, late));
+}
+
+void io_over(struct io *io)
+{
+	io->over = true;
+	io->late.fn = late_timer;
+	io->late_step = SECOND / 1000;
+	io_close_stdin(io); /* nobody reads it, and our write end would keep its client waiting */
+	outputs_look(io);
+}
+
 static void output_ended(struct stream *s, void *arg)
 {
 	(void)s;
+	outputs_look(arg);
 	drain_look(arg);
 }
 
@@ -413,6 +455,7 @@ void io_close_stdin(struct io *io)
 void io_close(struct io *io)
 {
 	gt_timer_clear(&io->timer);
+	gt_timer_clear(&io->late);
 	io->drained = NULL;
 	io_started(io);
 	close_fd(&io->in_hold);

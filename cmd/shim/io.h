@@ -26,7 +26,7 @@ struct io_output {
 	struct stream stream;
 	int to; /* terminal: where the stream will write, until it starts; else -1 */
 	int hold_read; /* a reader that never reads: no SIGPIPE when the client goes; -1: none */
-	int hold_write; /* where nobody has opened it to read yet: no end of file before; -1: none */
+	int hold_write; /* where nobody has opened it to read yet: what is in it stays; -1: none */
 };
 
 struct io {
@@ -49,6 +49,9 @@ struct io {
 	void *drained_arg;
 	struct gt_timer timer;
 	int64_t drain_until;
+	bool over; /* the process has ended */
+	struct gt_timer late; /* looks whether a reader has come at last */
+	int64_t late_step;
 };
 
 void io_init(struct io *io, struct shim *shim);
@@ -70,7 +73,12 @@ GT_MUST_USE struct gt_error *io_stdin_begin(struct io *io);
 GT_MUST_USE struct gt_error *io_resize(struct io *io, uint32_t width, uint32_t height);
 void io_close_stdin(struct io *io);
 /*
- * The process has ended: calls 'drained' when its output has been carried to the end, or cannot be in
+ * The process has ended: closes its input, and its output where that is at its end, so that who reads a
+ * FIFO comes to the end of it. Delete may come later, or wait for just that.
+ */
+void io_over(struct io *io);
+/*
+ * After io_over: calls 'drained' when its output has been carried to the end, or cannot be in
  * time, and a logger is gone; maybe before this returns. No io_close before that.
  */
 void io_drain(struct io *io, void (*drained)(void *arg), void *arg);

@@ -22,7 +22,7 @@ struct linger {
 };
 
 /* A write end reports an error as long as there is no reader. */
-static bool has_reader(int fd)
+bool linger_has_reader(int fd)
 {
 	struct pollfd p = { .fd = fd };
 
@@ -44,7 +44,7 @@ static void linger_look(struct gt_timer *t)
 {
 	struct linger *l = gt_container_of(t, struct linger, timer);
 
-	if (has_reader(l->fd) || gt_now() >= l->until) {
+	if (linger_has_reader(l->fd) || gt_now() >= l->until) {
 		linger_end(l);
 		return;
 	}
@@ -57,7 +57,7 @@ void linger_take(struct shim *shim, int fd)
 {
 	struct linger *l;
 
-	if (has_reader(fd) || shim->n_lingers >= MAX) {
+	if (linger_has_reader(fd) || shim->n_lingers >= MAX) {
 		close(fd);
 		return;
 	}

@@ -8,6 +8,9 @@
 
 #include "shim.h"
 
+/* Whether somebody has it open to read: of a write end of a FIFO. */
+bool linger_has_reader(int fd);
+
 /* Takes the write end of a FIFO that we ourselves do not have open for reading any more. */
 void linger_take(struct shim *shim, int fd);
 

@@ -155,8 +155,7 @@ static void end_tell(struct process *p)
 	ev.exited_at = &at;
 	events_publish(c->shim->events, &ev.base);
 	waiters_answer(p, false);
-	/* Nobody reads it any more; the write end that we hold would keep its client waiting. */
-	io_close_stdin(&p->io);
+	io_over(&p->io);
 }
 
 static void init_end_tell(struct container *c)
