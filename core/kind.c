@@ -3,8 +3,10 @@
 
 #include "core/kind.h"
 
+#include <gantry/api-activations.h>
 #include <gantry/api-blobs.h>
 #include <gantry/api-containers.h>
+#include <gantry/api-controllers.h>
 #include <gantry/api-diffs.h>
 #include <gantry/api-images.h>
 #include <gantry/api-introspection.h>
@@ -22,6 +24,7 @@
 #include <gantry/metadata.h>
 #include <gantry/resolver.h>
 #include <gantry/runtime.h>
+#include <gantry/sandboxer.h>
 #include <gantry/services.h>
 #include <gantry/snapshotter.h>
 
@@ -59,6 +62,11 @@ static const struct gt_required_op frontend_required[] = {
 };
 static const struct gt_required_op resolver_required[] = {
 	OP(resolver, open), OP(resolver, close), OP(resolver, resolve), OP(resolver, fetch), { 0 }
+};
+static const struct gt_required_op sandboxer_required[] = {
+	OP(sandboxer, open), OP(sandboxer, close), OP(sandboxer, create), OP(sandboxer, start),
+	OP(sandboxer, stop), OP(sandboxer, wait),  OP(sandboxer, status), OP(sandboxer, shutdown),
+	{ 0 }
 };
 
 const struct gt_kind_facts *gt_kind_facts(enum gt_kind kind)

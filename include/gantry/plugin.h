@@ -29,7 +29,8 @@
 	X(RUNTIME, runtime, "runtimes", "io.containerd.runtime.v2")                                \
 	X(SERVICES, services, "services", "io.containerd.service.v1")                              \
 	X(FRONTEND, frontend, "frontends", "io.containerd.grpc.v1")                                \
-	X(RESOLVER, resolver, "resolvers", "io.containerd.resolver.v1")
+	X(RESOLVER, resolver, "resolvers", "io.containerd.resolver.v1")                            \
+	X(SANDBOXER, sandboxer, "sandboxers", "io.containerd.sandbox.controller.v1")
 
 enum gt_kind {
 	GT_KIND_NONE = 0,

@@ -28,7 +28,9 @@
 	X(sandboxes)                                                                               \
 	X(introspection)                                                                           \
 	X(stream)                                                                                  \
-	X(system)
+	X(system)                                                                                  \
+	X(controllers)                                                                             \
+	X(activations)
 
 #define X(name) struct gt_##name##_ops;
 GT_SERVICE_TABLES(X)

@@ -3,6 +3,8 @@
 
 #include <wire/objects.h>
 
+#include <stdlib.h>
+
 Containerd__Services__Images__V1__Image *gt_wire_image(struct gt_arena *a, const struct gt_image *i)
 {
 	Containerd__Services__Images__V1__Image *m =
@@ -93,6 +95,58 @@ void gt_wire_sandbox_get(const Containerd__Types__Sandbox *m, struct gt_sandbox 
 	out->updated_at = gt_wire_time_get(m->updated_at);
 	gt_wire_extensions_get(&m->base, "extensions", &out->extensions, &out->n_extensions);
 	out->sandboxer = gt_xstrdup(m->sandboxer);
+}
+
+static Containerd__Types__ActiveMount *active_mount(struct gt_arena *a,
+						    const struct gt_active_mount *x)
+{
+	Containerd__Types__ActiveMount *m =
+		gt_arena_message(a, &containerd__types__active_mount__descriptor);
+	const struct gt_mounts one = { .v = (struct gt_mount *)&x->mount, .n = 1 };
+	size_t n;
+
+	m->mount = *gt_wire_mounts(a, &one, &n);
+	m->mounted_at = gt_wire_time(a, &x->mounted_at);
+	m->mount_point = gt_wire_string(x->point);
+	gt_wire_labels(a, &m->base, "data", &x->data);
+	return m;
+}
+
+Containerd__Types__ActivationInfo *gt_wire_activation(struct gt_arena *a,
+						      const struct gt_activation *x)
+{
+	Containerd__Types__ActivationInfo *m =
+		gt_arena_message(a, &containerd__types__activation_info__descriptor);
+
+	m->name = gt_wire_string(x->name);
+	m->active = gt_arena_alloc(a, (x->n_active + 1) * sizeof(*m->active));
+	for (size_t i = 0; i < x->n_active; i++)
+		m->active[m->n_active++] = active_mount(a, &x->active[i]);
+	m->system = gt_wire_mounts(a, &x->system, &m->n_system);
+	gt_wire_labels(a, &m->base, "labels", &x->labels);
+	return m;
+}
+
+void gt_wire_activation_get(const Containerd__Types__ActivationInfo *m, struct gt_activation *out)
+{
+	out->name = gt_xstrdup(m->name);
+	out->active = gt_xcalloc(m->n_active + 1, sizeof(*out->active));
+	for (size_t i = 0; i < m->n_active; i++) {
+		const Containerd__Types__ActiveMount *from = m->active[i];
+		struct gt_active_mount *to = &out->active[out->n_active++];
+		struct gt_mounts one = { 0 };
+
+		if (from->mount) {
+			gt_wire_mounts_get(&from->mount, 1, &one);
+			to->mount = *one.v;
+			free(one.v);
+		}
+		to->mounted_at = gt_wire_time_get(from->mounted_at);
+		to->point = gt_xstrdup(from->mount_point);
+		gt_wire_labels_get(&from->base, "data", &to->data);
+	}
+	gt_wire_mounts_get(m->system, m->n_system, &out->system);
+	gt_wire_labels_get(&m->base, "labels", &out->labels);
 }
 
 Containerd__Services__Snapshots__V1__Info *gt_wire_snapshot(struct gt_arena *a,

@@ -8,6 +8,7 @@
 
 #include <wire/values.h>
 
+#include <gantry/api-activations.h>
 #include <gantry/api-blobs.h>
 #include <gantry/api-containers.h>
 #include <gantry/api-images.h>
@@ -32,6 +33,10 @@ void gt_wire_container_get(const Containerd__Services__Containers__V1__Container
 
 Containerd__Types__Sandbox *gt_wire_sandbox(struct gt_arena *a, const struct gt_sandbox *b);
 void gt_wire_sandbox_get(const Containerd__Types__Sandbox *m, struct gt_sandbox *out);
+
+Containerd__Types__ActivationInfo *gt_wire_activation(struct gt_arena *a,
+						      const struct gt_activation *x);
+void gt_wire_activation_get(const Containerd__Types__ActivationInfo *m, struct gt_activation *out);
 
 Containerd__Services__Snapshots__V1__Info *gt_wire_snapshot(struct gt_arena *a,
 							    const struct gt_snapshot_info *i);

@@ -271,6 +271,29 @@ void gt_wire_mounts_get(Containerd__Types__Mount *const *v, size_t n, struct gt_
 	}
 }
 
+Containerd__Types__Platform *gt_wire_platform(struct gt_arena *a, const char *platform)
+{
+	Containerd__Types__Platform *m = gt_arena_message(a, &containerd__types__platform__descriptor);
+	char **const parts[] = { &m->os, &m->architecture, &m->variant };
+
+	for (size_t i = 0; i < 3 && *platform; i++) {
+		size_t n = strcspn(platform, "/");
+		char *part = gt_arena_alloc(a, n + 1);
+
+		memcpy(part, platform, n);
+		*parts[i] = part;
+		platform += n + (platform[n] == '/');
+	}
+	return m;
+}
+
+char *gt_wire_platform_get(const Containerd__Types__Platform *m)
+{
+	if (!m || !*m->os)
+		return gt_xstrdup("");
+	return gt_strf("%s/%s%s%s", m->os, m->architecture, *m->variant ? "/" : "", m->variant);
+}
+
 Google__Protobuf__FieldMask *gt_wire_mask(struct gt_arena *a, const struct gt_strv *mask)
 {
 	Google__Protobuf__FieldMask *m;

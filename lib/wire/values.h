@@ -75,6 +75,10 @@ Containerd__Types__Mount **gt_wire_mounts(struct gt_arena *a, const struct gt_mo
 					  size_t *n);
 void gt_wire_mounts_get(Containerd__Types__Mount *const *v, size_t n, struct gt_mounts *out);
 
+/* "linux/arm64/v8" as a message, and back as a new string: "" for none. */
+Containerd__Types__Platform *gt_wire_platform(struct gt_arena *a, const char *platform);
+char *gt_wire_platform_get(const Containerd__Types__Platform *m);
+
 /* NULL for none. */
 Google__Protobuf__FieldMask *gt_wire_mask(struct gt_arena *a, const struct gt_strv *mask);
 void gt_wire_mask_get(const Google__Protobuf__FieldMask *m, struct gt_strv *out);

@@ -9,6 +9,7 @@
 #include <wire/objects.h>
 
 #include <gantry/frontend.h>
+#include <gantry/runtime.h>
 #include <gantry/services.h>
 
 struct packed_event;
@@ -45,7 +46,9 @@ struct frontend {
 	X(images, "containerd.services.images.v1.Images")                                          \
 	X(introspection, "containerd.services.introspection.v1.Introspection")                     \
 	X(leases, "containerd.services.leases.v1.Leases")                                          \
+	X(mounts, "containerd.services.mounts.v1.Mounts")                                          \
 	X(namespaces, "containerd.services.namespaces.v1.Namespaces")                              \
+	X(sandbox_controller, "containerd.services.sandbox.v1.Controller")                         \
 	X(sandbox_store, "containerd.services.sandbox.v1.Store")                                   \
 	X(snapshots, "containerd.services.snapshots.v1.Snapshots")                                 \
 	X(streaming, "containerd.services.streaming.v1.Streaming")                                 \
@@ -87,10 +90,19 @@ GT_MUST_USE struct gt_error *grpc_batch_add(struct grpc_batch *b, const Protobuf
 /* Sends the rest and ends the call; takes 'e'. */
 void grpc_batch_end_take(struct grpc_batch *b, struct gt_error *e);
 
-/* tasks-wait.c: many may wait for one process, but the runtime is asked once. */
+/*
+ * waits.c: many may wait for one end, but who knows of it is asked once. What is waited for is named by the
+ * call's namespace, an id and, within that, 'part'.
+ */
+struct grpc_wait_kind {
+	struct gt_error *(*ask)(struct gt_services *s, struct gt_call *call, const char *id,
+				const char *part, gt_wait_fn *fn, void *arg);
+	void (*answer)(struct gt_grpc_call *c, const struct gt_exit *exit);
+};
 struct waits *grpc_waits_new(void);
 void grpc_waits_free(struct waits *w);
-void grpc_tasks_wait(struct gt_grpc_call *c, const ProtobufCMessage *request);
+void grpc_wait(struct gt_grpc_call *c, const struct grpc_wait_kind *kind, const char *id,
+	       const char *part);
 
 /* events.c */
 struct packed_event *grpc_packed_event_new(void);

@@ -8,27 +8,26 @@
 #include "containerd.services.introspection.v1.pb-c.h"
 #include "google/protobuf/empty.pb-c.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define V1(name) Containerd__Services__Introspection__V1__##name
 
 GRPC_KEEPS(gt_server_info)
 
-/* "linux/arm64/v8" */
-static Containerd__Types__Platform *platform_wire(struct gt_arena *a, const char *s)
+/* What the API has no word for goes into the text: containerd does so with "skip plugin". */
+static char *status_text(struct gt_arena *a, const struct gt_plugin_info *i)
 {
-	Containerd__Types__Platform *m = gt_arena_message(a, &containerd__types__platform__descriptor);
-	char **const parts[] = { &m->os, &m->architecture, &m->variant };
+	const char *name = gt_plugin_status_name(i->status);
+	const char *why = i->error ? i->error : "";
+	size_t size = strlen(name) + strlen(why) + 3;
+	char *text;
 
-	for (size_t i = 0; i < 3 && *s; i++) {
-		size_t n = strcspn(s, "/");
-		char *part = gt_arena_alloc(a, n + 1);
-
-		memcpy(part, s, n);
-		*parts[i] = part;
-		s += n + (s[n] == '/');
-	}
-	return m;
+	if (i->status != GT_PLUGIN_PENDING)
+		return gt_wire_string(i->error ? i->error : name);
+	text = gt_arena_alloc(a, size);
+	snprintf(text, size, "%s: %s", name, why);
+	return text;
 }
 
 static V1(Plugin) *plugin_wire(struct gt_arena *a, const struct gt_plugin_info *i)
@@ -42,15 +41,14 @@ static V1(Plugin) *plugin_wire(struct gt_arena *a, const struct gt_plugin_info *
 	m->n_requires = i->requires.n;
 	m->platforms = gt_arena_alloc(a, (i->platforms.n + 1) * sizeof(*m->platforms));
 	for (size_t k = 0; k < i->platforms.n; k++)
-		m->platforms[m->n_platforms++] = platform_wire(a, i->platforms.v[k]);
+		m->platforms[m->n_platforms++] = gt_wire_platform(a, i->platforms.v[k]);
 	gt_wire_labels(a, &m->base, "exports", &i->exports);
 	m->capabilities = i->capabilities.v;
 	m->n_capabilities = i->capabilities.n;
 	if (i->status != GT_PLUGIN_OK) {
 		m->init_err = gt_arena_message(a, &google__rpc__status__descriptor);
 		m->init_err->code = i->error_class ? i->error_class : GT_UNKNOWN;
-		m->init_err->message = gt_wire_string(i->error ? i->error
-							       : gt_plugin_status_name(i->status));
+		m->init_err->message = status_text(a, i);
 	}
 	return m;
 }

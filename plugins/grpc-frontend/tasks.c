@@ -255,6 +255,24 @@ static struct gt_error *checkpoint(struct gt_grpc_unary *u)
 	return e;
 }
 
+static void wait_answer(struct gt_grpc_call *c, const struct gt_exit *exit)
+{
+	V1(WaitResponse) m = CONTAINERD__SERVICES__TASKS__V1__WAIT_RESPONSE__INIT;
+	gt_auto(gt_arena) a = { 0 };
+
+	m.exit_status = exit->status;
+	m.exited_at = gt_wire_time(&a, &exit->at);
+	gt_grpc_answer(c, &m.base);
+}
+
+static void wait_for(struct gt_grpc_call *c, const ProtobufCMessage *request)
+{
+	static const struct grpc_wait_kind process = { .ask = gt_tasks_wait, .answer = wait_answer };
+	const V1(WaitRequest) *r = (const void *)request;
+
+	grpc_wait(c, &process, r->container_id, r->exec_id);
+}
+
 #define TYPE(name) containerd__services__tasks__v1__##name##__descriptor
 #define EMPTY google__protobuf__empty__descriptor
 const struct gt_grpc_method grpc_tasks[] = {
@@ -279,6 +297,6 @@ const struct gt_grpc_method grpc_tasks[] = {
 	{ .name = "Wait",
 	  .request = &TYPE(wait_request),
 	  .response = &TYPE(wait_response),
-	  .handle = grpc_tasks_wait },
+	  .handle = wait_for },
 	{ 0 }
 };

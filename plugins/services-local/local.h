@@ -89,5 +89,7 @@ extern const struct gt_sandboxes_ops local_sandboxes;
 extern const struct gt_introspection_ops local_introspection;
 extern const struct gt_stream_ops local_stream;
 extern const struct gt_system_ops local_system;
+extern const struct gt_controllers_ops local_controllers;
+extern const struct gt_activations_ops local_activations;
 
 #endif

@@ -65,6 +65,7 @@ static const struct gt_need local_needs[] = {
 	{ .kind = GT_SNAPSHOTTER, .flags = GT_NEED_OPTIONAL },
 	{ .kind = GT_DIFFER, .flags = GT_NEED_OPTIONAL },
 	{ .kind = GT_RUNTIME, .flags = GT_NEED_OPTIONAL },
+	{ .kind = GT_SANDBOXER, .flags = GT_NEED_OPTIONAL },
 	{ 0 }
 };
 

@@ -17,6 +17,8 @@
 #define TYPE(name) containerd__services__introspection__v1__##name##__descriptor
 #define SERVICE "containerd.services.introspection.v1.Introspection"
 
+#define PENDING "pending: "
+
 METHOD(plugins_method, SERVICE, "Plugins", TYPE(plugins_response));
 METHOD(server_method, SERVICE, "Server", TYPE(server_response));
 METHOD(version_method, "containerd.services.version.v1.Version", "Version",
@@ -28,16 +30,13 @@ static void strings_get(char *const *v, size_t n, struct gt_strv *out)
 		gt_strv_add(out, v[i]);
 }
 
-static void platform_get(const Containerd__Types__Platform *m, struct gt_strv *out)
-{
-	gt_strv_addf(out, "%s/%s%s%s", m->os, m->architecture, *m->variant ? "/" : "", m->variant);
-}
-
-/* containerd says "skip" in the text of the error. */
+/* containerd says "skip" in the text of the error, and Gantry "pending". */
 static enum gt_plugin_status status_of(const Google__Rpc__Status *m)
 {
 	if (!m)
 		return GT_PLUGIN_OK;
+	if (m->code == GT_UNAVAILABLE && !strncmp(m->message, PENDING, strlen(PENDING)))
+		return GT_PLUGIN_PENDING;
 	return strstr(m->message, "skip plugin") ? GT_PLUGIN_SKIP : GT_PLUGIN_ERROR;
 }
 
@@ -48,13 +47,14 @@ static void plugin_get(const V1(Plugin) *m, struct gt_plugin_info *out)
 	out->doc = gt_xstrdup("");
 	strings_get(m->requires, m->n_requires, &out->requires);
 	for (size_t i = 0; i < m->n_platforms; i++)
-		platform_get(m->platforms[i], &out->platforms);
+		gt_strv_add_take(&out->platforms, gt_wire_platform_get(m->platforms[i]));
 	gt_wire_labels_get(&m->base, "exports", &out->exports);
 	strings_get(m->capabilities, m->n_capabilities, &out->capabilities);
 	out->status = status_of(m->init_err);
 	if (m->init_err) {
 		out->error_class = (enum gt_class)m->init_err->code;
-		out->error = gt_xstrdup(m->init_err->message);
+		out->error = gt_xstrdup(m->init_err->message +
+					(out->status == GT_PLUGIN_PENDING ? strlen(PENDING) : 0));
 	}
 }
 

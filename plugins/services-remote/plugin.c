@@ -84,6 +84,8 @@ static const struct gt_services_ops remote_ops = {
 	.sandboxes = &remote_sandboxes,
 	.introspection = &remote_introspection,
 	.stream = &remote_stream,
+	.controllers = &remote_controllers,
+	.activations = &remote_activations,
 };
 
 GT_PLUGIN(services_remote) = {

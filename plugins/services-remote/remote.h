@@ -71,6 +71,8 @@ extern const struct gt_tasks_ops remote_tasks;
 extern const struct gt_sandboxes_ops remote_sandboxes;
 extern const struct gt_introspection_ops remote_introspection;
 extern const struct gt_stream_ops remote_stream;
+extern const struct gt_controllers_ops remote_controllers;
+extern const struct gt_activations_ops remote_activations;
 
 /* blob-read.c, blob-write.c */
 GT_MUST_USE struct gt_error *remote_reader(struct gt_services *s, struct gt_call *call,
@@ -82,8 +84,13 @@ GT_MUST_USE struct gt_error *remote_commit(struct gt_services *s, struct gt_call
 					   struct gt_writer *w, int64_t size, const char *expected,
 					   const struct gt_labels *labels, char **digest);
 
-/* tasks-wait.c */
-GT_MUST_USE struct gt_error *remote_wait(struct gt_services *s, struct gt_call *call, const char *id,
-					 const char *exec_id, gt_wait_fn *fn, void *arg);
+/* waits.c: asks a method that answers with an end when it has come. Parks no thread. */
+struct remote_wait_kind {
+	struct gt_grpc_remote method;
+	void (*read)(const ProtobufCMessage *m, struct gt_exit *out);
+};
+GT_MUST_USE struct gt_error *remote_wait(struct gt_services *s, struct gt_call *call,
+					 const struct remote_wait_kind *kind,
+					 const ProtobufCMessage *request, gt_wait_fn *fn, void *arg);
 
 #endif

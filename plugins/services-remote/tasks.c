@@ -300,6 +300,28 @@ static struct gt_error *checkpoint(struct gt_services *s, struct gt_call *call, 
 	return NULL;
 }
 
+static void wait_read(const ProtobufCMessage *m, struct gt_exit *out)
+{
+	const V1(WaitResponse) *r = (const void *)m;
+
+	out->status = r->exit_status;
+	out->at = gt_wire_time_get(r->exited_at);
+}
+
+static struct gt_error *wait_for(struct gt_services *s, struct gt_call *call, const char *id,
+				 const char *exec_id, gt_wait_fn *fn, void *arg)
+{
+	static const struct remote_wait_kind process = {
+		.method = { "/" SERVICE "/Wait", &TYPE(wait_response) },
+		.read = wait_read,
+	};
+	V1(WaitRequest) q = INIT(WAIT_REQUEST);
+
+	q.container_id = gt_wire_string(id);
+	q.exec_id = gt_wire_string(exec_id);
+	return remote_wait(s, call, &process, &q.base, fn, arg);
+}
+
 /* The API has no such call: it is killed, waited for by asking, and deleted. */
 static struct gt_error *purge(struct gt_services *s, struct gt_call *call, const char *id,
 			      struct gt_exit *out)
@@ -329,7 +351,7 @@ const struct gt_tasks_ops remote_tasks = {
 	.get = get,
 	.list = list,
 	.kill = kill_task,
-	.wait = remote_wait,
+	.wait = wait_for,
 	.exec = exec,
 	.pids = pids,
 	.resize = resize,

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasks.Wait. Many calls may wait for one process; the runtime is asked once, and goes on waiting when
- * nobody does any more, so that whoever comes next costs it nothing.
+ * Waiting for the end of a process or a sandbox. Many calls may wait for one; who holds it is asked once,
+ * and goes on waiting when nobody does any more, so that whoever comes next costs it nothing.
  */
 #include <config.h>
 
 #include "frontend.h"
-
-#include <gantry/api-tasks.h>
-
-#include "containerd.services.tasks.v1.pb-c.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -24,8 +20,9 @@ struct waiter {
 
 struct waited {
 	struct waits *waits;
+	const struct grpc_wait_kind *kind;
 	struct gt_call call;
-	char *ns, *id, *exec_id;
+	char *ns, *id, *part;
 	struct waiter *waiters;
 	struct waited *next;
 	struct waited **link;
@@ -33,7 +30,7 @@ struct waited {
 
 struct waits {
 	pthread_mutex_t lock;
-	size_t refs; /* the frontend, and each process that is waited for */
+	size_t refs; /* the frontend, and each end that is waited for */
 	struct waited *buckets[BUCKETS];
 };
 
@@ -67,9 +64,9 @@ void grpc_waits_free(struct waits *w)
 }
 
 static struct waited **bucket_of(struct waits *w, const char *ns, const char *id,
-				 const char *exec_id)
+				 const char *part)
 {
-	const char *const parts[] = { ns, id, exec_id };
+	const char *const parts[] = { ns, id, part };
 	uint32_t h = 2166136261u;
 
 	for (size_t i = 0; i < 3; i++)
@@ -78,27 +75,28 @@ static struct waited **bucket_of(struct waits *w, const char *ns, const char *id
 	return &w->buckets[h % BUCKETS];
 }
 
-static struct waited *waited_find(struct waits *w, const char *ns, const char *id,
-				  const char *exec_id)
+static struct waited *waited_find(struct waits *w, const struct grpc_wait_kind *kind, const char *ns,
+				  const char *id, const char *part)
 {
-	struct waited *p = *bucket_of(w, ns, id, exec_id);
+	struct waited *p = *bucket_of(w, ns, id, part);
 
-	while (p && (strcmp(p->id, id) != 0 || strcmp(p->exec_id, exec_id) != 0 ||
+	while (p && (p->kind != kind || strcmp(p->id, id) != 0 || strcmp(p->part, part) != 0 ||
 		     strcmp(p->ns, ns) != 0))
 		p = p->next;
 	return p;
 }
 
-static struct waited *waited_add(struct waits *w, const char *ns, const char *id,
-				 const char *exec_id)
+static struct waited *waited_add(struct waits *w, const struct grpc_wait_kind *kind, const char *ns,
+				 const char *id, const char *part)
 {
-	struct waited **bucket = bucket_of(w, ns, id, exec_id);
+	struct waited **bucket = bucket_of(w, ns, id, part);
 	struct waited *p = gt_xcalloc(1, sizeof(*p));
 
 	p->waits = w;
+	p->kind = kind;
 	p->ns = gt_xstrdup(ns);
 	p->id = gt_xstrdup(id);
-	p->exec_id = gt_xstrdup(exec_id);
+	p->part = gt_xstrdup(part);
 	p->call = (struct gt_call)GT_CALL_INIT;
 	p->call.ns = p->ns;
 	p->next = *bucket;
@@ -123,19 +121,13 @@ static void waiter_add(struct waited *p, struct gt_grpc_call *c)
 	c->state = x;
 }
 
-static void answer(struct gt_grpc_call *c, const struct gt_error *e, const struct gt_exit *exit)
+static void answer(const struct waited *p, struct gt_grpc_call *c, const struct gt_error *e,
+		   const struct gt_exit *exit)
 {
-	Containerd__Services__Tasks__V1__WaitResponse m =
-		CONTAINERD__SERVICES__TASKS__V1__WAIT_RESPONSE__INIT;
-	gt_auto(gt_arena) a = { 0 };
-
-	if (e) {
+	if (e)
 		gt_grpc_answer_error_take(c, gt_error_new(gt_error_class(e), "%s", gt_error_text(e)));
-		return;
-	}
-	m.exit_status = exit->status;
-	m.exited_at = gt_wire_time(&a, &exit->at);
-	gt_grpc_answer(c, &m.base);
+	else
+		p->kind->answer(c, exit);
 }
 
 /* A call that has no waiter is answered from here, whoever may tell it meanwhile that it is gone. */
@@ -158,15 +150,15 @@ static void waited_end(struct waited *p, const struct gt_error *e, const struct 
 
 		list = x->next;
 		free(x);
-		answer(c, e, exit);
+		answer(p, c, e, exit);
 	}
 	free(p->ns);
 	free(p->id);
-	free(p->exec_id);
+	free(p->part);
 	free(p);
 }
 
-static void process_ended(void *arg, struct gt_error *e, const struct gt_exit *exit)
+static void ended(void *arg, struct gt_error *e, const struct gt_exit *exit)
 {
 	waited_end(arg, e, exit);
 	gt_error_free(e);
@@ -191,9 +183,9 @@ static void wait_gone(struct gt_grpc_call *c)
 	gt_grpc_answer_error_take(c, NULL);
 }
 
-void grpc_tasks_wait(struct gt_grpc_call *c, const ProtobufCMessage *request)
+void grpc_wait(struct gt_grpc_call *c, const struct grpc_wait_kind *kind, const char *id,
+	       const char *part)
 {
-	const Containerd__Services__Tasks__V1__WaitRequest *r = (const void *)request;
 	struct waits *w = ((struct frontend *)c->arg)->waits;
 	struct gt_services *services = SERVICES(c);
 	struct gt_error *e = gt_call_namespace(&c->call);
@@ -205,17 +197,17 @@ void grpc_tasks_wait(struct gt_grpc_call *c, const ProtobufCMessage *request)
 		return;
 	}
 	pthread_mutex_lock(&w->lock);
-	p = waited_find(w, c->call.ns, r->container_id, r->exec_id);
+	p = waited_find(w, kind, c->call.ns, id, part);
 	ask = !p;
 	if (ask)
-		p = waited_add(w, c->call.ns, r->container_id, r->exec_id);
+		p = waited_add(w, kind, c->call.ns, id, part);
 	c->gone = wait_gone;
 	waiter_add(p, c);
 	pthread_mutex_unlock(&w->lock);
 	/* From here the call may be answered, and gone, at any moment. */
 	if (!ask)
 		return;
-	e = gt_tasks_wait(services, &p->call, p->id, p->exec_id, process_ended, p);
+	e = kind->ask(services, &p->call, p->id, p->part, ended, p);
 	if (e)
-		process_ended(p, e, NULL);
+		ended(p, e, NULL);
 }
