@@ -185,9 +185,11 @@ def test_bootstrap():
     env = ENV.pop("GANTRY_SHIM_SOCKET_DIR")
     code, address = start("boot", path, params)
     ENV["GANTRY_SHIM_SOCKET_DIR"] = env
-    ok(code == 0 and address.startswith("unix://%s/s2/" % WORK), "BootstrapParams name the socket's folder", address)
+    made = json.loads(address) if code == 0 else {}
+    ok(made.get("address", "").startswith("unix://%s/s2/" % WORK), "BootstrapParams name the socket's folder", address)
+    same((made.get("version"), made.get("protocol")), (3, "ttrpc"), "who writes them is told of version 3")
     if code == 0:
-        Shim(address[7:]).call("Shutdown", [(1, "boot")])
+        Shim(made["address"][7:]).call("Shutdown", [(1, "boot")])
     code, text = start("boot", path, b"\xff\xff\xff")
     ok(code == 1, "malformed input is refused", text)
 
@@ -705,6 +707,78 @@ def test_late_readers():
     shim.call("Shutdown", [(1, "lrx")])
 
 
+def test_sandbox():
+    """A sandbox without a process of its own, and containers in it."""
+    path = "%s/b/pod" % WORK
+    os.makedirs(path)
+    ENV["MAX_SHIM_VERSION"] = "3"
+    code, text = start("pod", path)
+    del ENV["MAX_SHIM_VERSION"]
+    same(code, 0, "start for a bundle without a spec")
+    made = json.loads(text)
+    same((made["version"], made["protocol"]), (3, "ttrpc"), "start says that it is of version 3")
+    shim, other = Shim(made["address"][7:]), Shim(made["address"][7:])
+    pid = shim_pid(shim)
+    call = lambda method, *fields, by=shim: by.call(method, list(fields), service="containerd.runtime.sandbox.v1.Sandbox")
+    me = (1, "pod")
+    status = lambda: dict(decode(call("SandboxStatus", me)[2]))
+    same(call("PingSandbox", me)[:2], (5, "sandbox pod: not found"), "no sandbox yet")
+    same(call("CreateSandbox", (1, "a/b"), (2, path))[0], 3, "a bad id")
+    same(call("CreateSandbox", me, (2, "relative"))[0], 3, "a relative bundle")
+    code, text, _ = call("CreateSandbox", me, (2, path), (5, "/no/such/netns"))
+    ok(code == 3 and "/no/such/netns" in text, "no such network namespace", code, text)
+    code, text, _ = call("CreateSandbox", me, (2, path), (5, "/dev/null"))
+    ok(code == 3 and "is no network namespace" in text, "a file that is none", code, text)
+    code, text, _ = call("CreateSandbox", me, (2, path), (3, field(1, "bind") + field(2, "/")))
+    ok(code == 12 and "no process of its own" in text, "a root file system", code, text)
+    same(call("CreateSandbox", me, (2, path), (5, "/proc/self/ns/net"))[:2], (0, ""), "create")
+    same(call("CreateSandbox", me, (2, path))[:2], (6, "sandbox pod: already exists"), "create twice")
+    same(status().get(3), b"SANDBOX_NOTREADY", "status before start")
+    same(call("PingSandbox", (1, "dop"))[0], 5, "another's name")
+    reply = dict(decode(call("StartSandbox", me)[2]))
+    ok(reply.get(1) == pid and abs(dict(decode(reply[2]))[1] - time.time()) < 60, "start: the shim's process, and since when", reply)
+    same(call("StartSandbox", me)[:2], (9, "sandbox pod has been started: failed precondition"), "start twice")
+    same((status().get(1), status().get(2), status().get(3)), (b"pod", pid, b"SANDBOX_READY"), "status")
+    same(call("PingSandbox", me)[:2], (0, ""), "ping")
+    p = dict(decode(dict(decode(call("Platform", me)[2]))[1]))
+    same((p[1], p[2] in (b"amd64", b"arm64") or len(p[2]) > 0), (b"linux", True), "platform")
+    same(call("SandboxMetrics", me)[0], 0, "metrics without a container")
+    for cid in ("pc1", "pc2"):
+        bpath = bundle(cid, ["sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"] if cid == "pc1" else ["sleep", "1000"])
+        same(create(shim, cid, bpath)[0], 0, "a container in it")
+        same(shim.call("Start", [(1, cid)])[0], 0, "starts")
+    info = {dict(decode(v))[1]: dict(decode(v))[2] for n, v in decode(call("SandboxStatus", me, (2, 1))[2]) if n == 4}
+    same(set(info[b"containers"].split(b",")), {b"pc1", b"pc2"}, "verbose status names them")
+    same(info[b"netns"], b"/proc/self/ns/net", "and the network namespace")
+    metric = dict(decode(dict(decode(call("SandboxMetrics", me)[2]))[1]))
+    any_ = dict(decode(metric[3]))
+    pids = dict(decode(dict(decode(any_[2]))[2 if b"v1" in any_[1] else 1]))[1]
+    ok(metric[2] == b"pod" and pids >= 2, "metrics add up what they use", metric)
+    same(shim.call("Shutdown", [me])[0], 0, "shutdown of the task service")
+    same(call("PingSandbox", me)[:2], (0, ""), "leaves it")
+    code, text, _ = call("ShutdownSandbox", me)
+    ok(code == 9 and "pc1" in text and "pc2" in text, "shutdown while there are containers", code, text)
+    waits = other.send("WaitSandbox", [me], service="containerd.runtime.sandbox.v1.Sandbox")
+    begin = time.time()
+    same(call("StopSandbox", me, (2, 1))[:2], (0, ""), "stop")
+    ok(0.9 < time.time() - begin < 8, "takes the time that it was given for who does not end by SIGTERM", time.time() - begin)
+    stream, code, _, reply = other.answer()
+    same((stream, code, dict(decode(reply)).get(1, 0)), (waits, 0, 0), "who waits hears of it")
+    same(dict(decode(shim.call("Wait", [(1, "pc1")])[2])).get(1), 4, "one that heeds SIGTERM")
+    same(dict(decode(shim.call("Wait", [(1, "pc2")])[2])).get(1), 137, "one that does not")
+    same((status().get(2, 0), status().get(3)), (0, b"SANDBOX_NOTREADY"), "status after it")
+    same(call("StopSandbox", me)[:2], (0, ""), "stop again")
+    same(call("WaitSandbox", me)[0], 0, "wait again")
+    bpath = bundle("pc3", ["true"])
+    same(create(shim, "pc3", bpath)[:2], (9, "sandbox pod has been stopped: failed precondition"), "no container any more")
+    for cid in ("pc1", "pc2"):
+        same(shim.call("Delete", [(1, cid)])[0], 0, "delete")
+    ok(not gone(pid), "the shim is there without containers")
+    same(call("ShutdownSandbox", me)[:2], (0, ""), "shutdown")
+    ok(until(lambda: gone(pid)), "ends the shim")
+    ok(not os.path.exists(made["address"][7:]), "and takes its socket")
+
+
 def test_loggers():
     """Logging programs that are slow, stop reading, die, or are none."""
     path = bundle("lg", ["sleep", "1000"])
@@ -762,7 +836,7 @@ def test_loggers():
     shim.call("Shutdown", [(1, "lg")])
 
 
-for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_late_readers, test_loggers):
+for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_late_readers, test_sandbox, test_loggers):
     try:
         test()
     except Exception as e:

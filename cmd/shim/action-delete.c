@@ -92,6 +92,7 @@ struct gt_error *action_delete(const struct shim_args *args)
 	struct runtime rt = { 0 };
 	struct options options;
 	struct spec spec = { 0 };
+	bool ran = true;
 	pid_t pid = 0;
 
 	GT_TRY(gt_identifier_check("id", args->id));
@@ -100,13 +101,17 @@ struct gt_error *action_delete(const struct shim_args *args)
 		gt_autofd int fd = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		gt_autofree char *pid_file = gt_strf("%s/init.pid", bundle);
 
+		/* Create leaves options before it calls the runtime: there is none of a sandbox, whose
+		 * name a container may have as well. */
+		ran = fd < 0 || faccessat(fd, "options.json", F_OK, 0) == 0;
 		/* What cannot be read any more is taken as the default: nothing may stop us here. */
 		gt_log_warn_take(options_load(&options, fd), "read the options of %s", args->id);
 		gt_error_free(spec_read(fd, &spec));
 		gt_error_free(runtime_pid_read(pid_file, &pid));
 	}
 	runtime_init_take(&rt, &options, args->ns, bundle ? bundle : "/tmp");
-	runtime_delete(&rt, args->id);
+	if (ran)
+		runtime_delete(&rt, args->id);
 	if (spec.cgroups_path)
 		leftover_end(spec.cgroups_path, args->id);
 	if (bundle) {

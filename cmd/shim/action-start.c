@@ -95,12 +95,37 @@ static char *socket_dir(const struct gt_buf *input, const char *id)
 	return dir;
 }
 
-static struct gt_error *address_print(const char *path)
+/* Whether the daemon understands version 3, which tells it that we can hold a sandbox. */
+static bool speaks_v3(const struct gt_buf *input, const char *id)
+{
+	const char *most = getenv("MAX_SHIM_VERSION");
+	Containerd__Runtime__Bootstrap__V1__BootstrapParams *p;
+	bool yes;
+
+	if (most && !strcmp(most, "3"))
+		return true;
+	/* A daemon that says 2, and takes 3, is known by what it writes. */
+	p = (Containerd__Runtime__Bootstrap__V1__BootstrapParams *)gt_ttrpc_message_unpack(
+		&containerd__runtime__bootstrap__v1__bootstrap_params__descriptor, input->s,
+		input->len);
+	if (!p)
+		return false;
+	yes = !strcmp(p->instance_id, id);
+	gt_ttrpc_message_free(&p->base);
+	return yes;
+}
+
+static struct gt_error *address_print(const char *path, bool v3)
 {
 	gt_autofree char *address = gt_strf("unix://%s", path);
+	gt_auto(gt_buf) text = GT_BUF_INIT;
 
 	GT_TRY(gt_file_write(AT_FDCWD, "address", address, strlen(address), 0644, false));
-	return gt_file_write_all(STDOUT_FILENO, address, strlen(address), "standard output");
+	if (v3)
+		gt_buf_addf(&text, "{\"version\":3,\"address\":\"%s\",\"protocol\":\"ttrpc\"}", address);
+	else
+		gt_buf_adds(&text, address);
+	return gt_file_write_all(STDOUT_FILENO, text.s, text.len, "standard output");
 }
 
 /* Containers of one core-scheduling group do not share a core with anybody else's. */
@@ -113,7 +138,7 @@ static void sched_core(void)
 
 /* Takes 'fd'. The serving process is this program, copied: it need not be loaded again. */
 static struct gt_error *serve_start_take(const struct shim_args *args, const struct options *o,
-					 int fd, const char *path)
+					 int fd, const char *path, bool v3)
 {
 	gt_auto(gt_buf) why = GT_BUF_INIT;
 	struct gt_error *e = NULL;
@@ -142,7 +167,7 @@ static struct gt_error *serve_start_take(const struct shim_args *args, const str
 	if (!e && *o->shim_cgroup)
 		e = cgroup_join(o->shim_cgroup, pid);
 	if (!e)
-		e = address_print(path);
+		e = address_print(path, v3);
 	if (e) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -157,6 +182,10 @@ static struct gt_error *group_of(const struct shim_args *args, char **out)
 
 	if (bundle < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "open the bundle");
+	if (faccessat(bundle, "config.json", F_OK, 0) < 0 && errno == ENOENT) {
+		*out = gt_xstrdup(args->id); /* of a sandbox, which may have none */
+		return NULL;
+	}
 	GT_TRY(spec_read(bundle, &spec));
 	*out = spec.group ? gt_steal(&spec.group) : gt_xstrdup(args->id);
 	spec_done(&spec);
@@ -172,6 +201,7 @@ struct gt_error *action_start(const struct shim_args *args)
 	gt_autofree char *path = NULL;
 	gt_autofree char *dir = NULL;
 	struct gt_error *e;
+	bool v3;
 	int fd;
 
 	action_log(args->debug);
@@ -179,13 +209,14 @@ struct gt_error *action_start(const struct shim_args *args)
 	GT_TRY(gt_identifier_check("id", args->id));
 	GT_TRY(action_input(&input));
 	GT_TRY(options_from_bootstrap(input.s, input.len, args->id, &options));
+	v3 = speaks_v3(&input, args->id);
 	GT_TRY(group_of(args, &group));
 	dir = socket_dir(&input, args->id);
 	path = gt_shim_socket_path(dir, grpc ? grpc : "", args->ns, group);
 	GT_TRY(socket_claim(path, &fd));
 	if (fd < 0)
-		return address_print(path);
-	e = serve_start_take(args, &options, fd, path);
+		return address_print(path, v3);
+	e = serve_start_take(args, &options, fd, path, v3);
 	if (e)
 		unlink(path);
 	return e;

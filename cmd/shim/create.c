@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "events.h"
+#include "sandbox.h"
 #include "spec.h"
 #include "task.h"
 
@@ -251,7 +252,7 @@ static struct gt_error *request_check(struct shim *shim, const Request *r)
 				    r->bundle);
 	if (container_find(shim, r->id))
 		return gt_error_new(GT_ALREADY_EXISTS, "task %s", r->id);
-	return NULL;
+	return sandbox_admit(shim);
 }
 
 void task_create(struct shim *shim, struct gt_ttrpc_call *call)

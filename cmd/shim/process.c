@@ -12,6 +12,7 @@
 
 #include <containerd.events.pb-c.h>
 
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -193,8 +194,8 @@ static void end_try(struct process *p)
 		process_exec_over(c);
 		return;
 	}
-	if (!c->private_pids)
-		task_kill_rest(c);
+	if (!c->private_pids) /* nothing else ends its descendants */
+		task_signal(c, SIGKILL, true);
 	if (c->n_active) {
 		c->exit_hold.fn = exit_hold_over;
 		gt_loop_at(c->shim->loop, &c->exit_hold, gt_now() + EXIT_HOLD);

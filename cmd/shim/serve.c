@@ -8,6 +8,7 @@
 #include "idle.h"
 #include "linger.h"
 #include "parting.h"
+#include "sandbox.h"
 #include "sealed.h"
 #include "service.h"
 #include "socket.h"
@@ -33,7 +34,7 @@
 
 struct serve {
 	struct shim shim;
-	struct gt_ttrpc_service services[2];
+	struct gt_ttrpc_service services[N_SERVICES + 1];
 	const char *path; /* of the socket; NULL: somebody else's */
 	bool told_to_end; /* by a signal */
 	bool closing;
@@ -155,7 +156,8 @@ static struct gt_error *serve_open(struct serve *s, int fd)
 		return e;
 	}
 	service_make(&s->shim, s->services);
-	s->shim.server = gt_ttrpc_server_new(s->shim.loop, s->services, 2);
+	s->services[N_SERVICES] = sandbox_service(&s->shim);
+	s->shim.server = gt_ttrpc_server_new(s->shim.loop, s->services, N_SERVICES + 1);
 	s->shim.events = events_new(s->shim.loop, s->shim.ns, getenv("TTRPC_ADDRESS"),
 				    getenv("GANTRY_EVENT_JOURNAL"));
 	/* Who listens is whom a client takes for its peer: not the process that made the socket. */
@@ -175,6 +177,7 @@ static void serve_close(struct serve *s)
 	struct shim *shim = &s->shim;
 
 	gt_ttrpc_server_free(shim->server);
+	sandbox_forget(shim->sandbox);
 	while (shim->containers)
 		container_forget(shim->containers);
 	while (shim->lingers)

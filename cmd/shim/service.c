@@ -195,8 +195,8 @@ static void shutdown_shim(void *arg, struct gt_ttrpc_call *call)
 {
 	struct shim *shim = arg;
 
-	/* One that serves several containers goes with the last. */
-	if (!shim->containers)
+	/* One that serves several containers goes with the last, or with its sandbox. */
+	if (!shim->containers && !shim->sandbox)
 		shim->stopping = true;
 	answer_empty(call);
 }
@@ -226,11 +226,11 @@ static const struct gt_ttrpc_method methods[] = {
 	METHOD("Shutdown", shutdown_request, shutdown_shim),
 };
 
-void service_make(struct shim *shim, struct gt_ttrpc_service out[2])
+void service_make(struct shim *shim, struct gt_ttrpc_service out[N_SERVICES])
 {
 	static const char *const names[] = { "containerd.task.v2.Task", "containerd.task.v3.Task" };
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < N_SERVICES; i++)
 		out[i] = (struct gt_ttrpc_service){
 			.name = names[i],
 			.methods = methods,

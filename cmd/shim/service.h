@@ -5,7 +5,8 @@
 
 #include "shim.h"
 
-/* 'out' has room for two. */
-void service_make(struct shim *shim, struct gt_ttrpc_service out[2]);
+#define N_SERVICES 2
+
+void service_make(struct shim *shim, struct gt_ttrpc_service out[N_SERVICES]);
 
 #endif

@@ -15,6 +15,7 @@ struct events;
 struct io;
 struct linger;
 struct parting;
+struct sandbox;
 struct sealed;
 
 /* An exit that was reaped before it was known whose it is. */
@@ -35,6 +36,7 @@ struct shim {
 	struct linger *lingers; /* output that nobody has come to read yet */
 	size_t n_lingers;
 	struct parting *partings; /* root file systems on their way out */
+	struct sandbox *sandbox; /* that the shim was started for; NULL: none */
 	struct sealed *sealed; /* the runtime program, for a moment */
 	struct gt_watch signals;
 	/* While a runtime starts a process whose pid is not known yet, strangers' exits are kept. */

@@ -161,18 +161,18 @@ void task_kill(struct process *p, struct gt_ttrpc_call *call)
 	}
 }
 
-void task_kill_rest(struct container *c)
+void task_signal(struct container *c, uint32_t signal, bool all)
 {
 	struct killing *k = gt_xcalloc(1, sizeof(*k));
 	struct gt_error *e;
 
 	k->c = c;
-	k->signal = SIGKILL;
+	k->signal = signal;
 	k->op.process = &c->init;
 	c->n_kills++;
-	e = init_kill(k, true);
+	e = init_kill(k, all);
 	if (e) {
-		gt_log_warn_take(e, "kill what is left of %s", c->id);
+		gt_log_warn_take(e, "signal %u to %s", signal, c->id);
 		killing_free(k);
 	}
 }

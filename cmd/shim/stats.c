@@ -95,20 +95,84 @@ void stats_pack(const ProtobufCMessage *m, struct stats *out)
 	protobuf_c_message_pack(m, out->data);
 }
 
+bool stats_of(const struct container *c, struct stats *out)
+{
+	if (!c->cgroup.list)
+		return false;
+	if (c->cgroup.unified)
+		stats_v2(&c->cgroup, out);
+	else
+		stats_v1(&c->cgroup, out);
+	return true;
+}
+
+static void number_add(uint64_t *sum, uint64_t n)
+{
+	if (__builtin_add_overflow(*sum, n, sum))
+		*sum = UINT64_MAX; /* as "max" is */
+}
+
+void stats_add(ProtobufCMessage *sum, const ProtobufCMessage *m)
+{
+	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+		void *to = (char *)sum + f->offset;
+		const void *from = (const char *)m + f->offset;
+
+		if (f->label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
+		if (f->type == PROTOBUF_C_TYPE_UINT64) {
+			number_add(to, *(const uint64_t *)from);
+		} else if (f->type == PROTOBUF_C_TYPE_MESSAGE) {
+			const ProtobufCMessage *part = *(ProtobufCMessage *const *)from;
+			ProtobufCMessage **whole = to;
+
+			if (part && !*whole)
+				*whole = protobuf_c_message_unpack(part->descriptor, NULL, 0, NULL);
+			if (part && *whole)
+				stats_add(*whole, part);
+		}
+	}
+}
+
+void stats_sum(const struct shim *shim, struct stats *out)
+{
+	ProtobufCMessage *sum = NULL;
+
+	for (const struct container *c = shim->containers; c; c = c->next) {
+		const ProtobufCMessageDescriptor *type =
+			c->cgroup.unified ? &io__containerd__cgroups__v2__metrics__descriptor
+					  : &io__containerd__cgroups__v1__metrics__descriptor;
+		struct stats s = { 0 };
+		ProtobufCMessage *m;
+
+		if (!stats_of(c, &s))
+			continue;
+		m = protobuf_c_message_unpack(type, NULL, s.len, s.data);
+		free(s.data);
+		if (!sum)
+			sum = protobuf_c_message_unpack(type, NULL, 0, NULL);
+		if (m && sum && sum->descriptor == type)
+			stats_add(sum, m);
+		if (m)
+			protobuf_c_message_free_unpacked(m, NULL);
+	}
+	if (!sum)
+		return;
+	stats_pack(sum, out);
+	protobuf_c_message_free_unpacked(sum, NULL);
+}
+
 void task_stats(struct container *c, struct gt_ttrpc_call *call)
 {
 	Containerd__Task__V2__StatsResponse m = CONTAINERD__TASK__V2__STATS_RESPONSE__INIT;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
 	struct stats s = { 0 };
 
-	if (!c->cgroup.list) {
+	if (!stats_of(c, &s)) {
 		gt_ttrpc_answer_error_take(call, gt_error_new(GT_NOT_FOUND, "cgroup does not exist"));
 		return;
 	}
-	if (c->cgroup.unified)
-		stats_v2(&c->cgroup, &s);
-	else
-		stats_v1(&c->cgroup, &s);
 	any.type_url = (char *)s.type;
 	any.value = (ProtobufCBinaryData){ .len = s.len, .data = s.data };
 	m.stats = &any;

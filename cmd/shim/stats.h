@@ -19,6 +19,16 @@ struct stats {
 void stats_v1(const struct cgroup *g, struct stats *out);
 void stats_v2(const struct cgroup *g, struct stats *out);
 
+struct container;
+struct shim;
+
+/* False if the container has no cgroup. */
+bool stats_of(const struct container *c, struct stats *out);
+/* What the figures of all containers are together, without lists; no type where there are none. */
+void stats_sum(const struct shim *shim, struct stats *out);
+/* Adds each number of 'm' to that of 'sum', a message of the same type. */
+void stats_add(ProtobufCMessage *sum, const ProtobufCMessage *m);
+
 /* Sets 'out' to the message. */
 void stats_pack(const ProtobufCMessage *m, struct stats *out);
 

@@ -52,7 +52,7 @@ void task_stats(struct container *c, struct gt_ttrpc_call *call);
 Google__Protobuf__Timestamp task_stamp(const struct timespec *t);
 void task_wait_answer(const struct process *p, struct gt_ttrpc_call *call);
 
-/* init has ended, and nothing but this ends its descendants. */
-void task_kill_rest(struct container *c);
+/* Sends a signal to init, or to 'all' that is in the container: nobody waits for it. */
+void task_signal(struct container *c, uint32_t signal, bool all);
 
 #endif
