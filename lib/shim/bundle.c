@@ -138,8 +138,10 @@ static struct gt_error *write_file(int dirfd, const char *name, mode_t mode, con
 static struct gt_error *fill(const struct gt_bundle *b, const struct gt_any *spec,
 			     const char *program)
 {
-	GT_TRY(let_container_root_in(b->fd, spec));
-	GT_TRY(write_file(b->fd, "config.json", 0644, spec->data, spec->len));
+	if (spec) {
+		GT_TRY(let_container_root_in(b->fd, spec));
+		GT_TRY(write_file(b->fd, "config.json", 0644, spec->data, spec->len));
+	}
 	GT_TRY(write_file(b->fd, "shim-binary-path", 0600, program, strlen(program)));
 	if (mkdirat(b->fd, "rootfs", 0711) < 0 || fchmodat(b->fd, "rootfs", 0711, 0) < 0)
 		return gt_error_errno(gt_file_class(errno), errno, "make folder rootfs");

@@ -39,8 +39,8 @@ struct gt_bundle {
 void gt_bundle_done(struct gt_bundle *b); /* lets go of the lock */
 
 /*
- * Makes a bundle with its files and locks it. 'program' is the shim's. ALREADY_EXISTS if there is one of
- * that name.
+ * Makes a bundle with its files and locks it. 'spec' may be NULL: no config.json. 'program' is the shim's.
+ * ALREADY_EXISTS if there is one of that name.
  */
 GT_MUST_USE struct gt_error *gt_bundle_make(const struct gt_bundles *all, const char *ns,
 					    const char *id, const struct gt_any *spec,

@@ -52,7 +52,7 @@ static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b
 		gt_strv_addf(env, "TTRPC_ADDRESS=%s", s->config->events_address);
 	gt_strv_addf(env, "GRPC_ADDRESS=%s", address);
 	gt_strv_addf(env, "NAMESPACE=%s", b->ns);
-	gt_strv_add(env, "MAX_SHIM_VERSION=2");
+	gt_strv_addf(env, "MAX_SHIM_VERSION=%u", s->max_version ? s->max_version : 2);
 	gt_strv_addf(env, "GANTRY_SHIM_SOCKET_DIR=%s/s", s->state);
 	gt_strv_addf(env, "GANTRY_EVENT_JOURNAL=%s/events", s->state);
 }

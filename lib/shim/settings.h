@@ -44,6 +44,7 @@ struct gt_shim_settings {
 	const struct gt_shim_config *config;
 	const char *state, *root; /* of the configuration, not the plugin's own */
 	const char *folder; /* of the bundles, below each of them; NULL: containerd's */
+	unsigned max_version; /* of the task service that a shim may offer; 0: 2 */
 	bool debug; /* shims log all that they can */
 	bool lazy_work; /* work folders are made when a checkpoint needs one, not with each bundle */
 };
