@@ -10,14 +10,17 @@ struct gt_namespaces_ops {
 	/* ALREADY_EXISTS "namespace \"X\""; INVALID_ARGUMENT for a name that is no identifier. */
 	struct gt_error *(*create)(struct gt_services *s, struct gt_call *call, const char *name,
 				   const struct gt_labels *labels);
-	/* NOT_FOUND. The caller gt_labels_done()s '*labels'. */
+	/* One that nobody has made yet has no labels; that is no error. The caller gt_labels_done()s them. */
 	struct gt_error *(*get)(struct gt_services *s, struct gt_call *call, const char *name,
 				struct gt_labels *labels);
 	struct gt_error *(*list)(struct gt_services *s, struct gt_call *call,
 				 struct gt_error *(*fn)(void *arg, const char *name,
 							const struct gt_labels *labels),
 				 void *arg);
-	/* Sets the labels in 'labels'; one with an empty value is dropped. 'replace': all others too. */
+	/*
+	 * Sets the labels in 'labels'; one with an empty value is dropped. 'replace': all others too. Makes
+	 * the namespace if nobody has.
+	 */
 	struct gt_error *(*update)(struct gt_services *s, struct gt_call *call, const char *name,
 				   const struct gt_labels *labels, bool replace);
 	/* FAILED_PRECONDITION, naming what is in it, unless it is empty. */

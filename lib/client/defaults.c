@@ -13,9 +13,7 @@ static struct gt_error *pick(struct gt_services *s, struct gt_call *call, const 
 	const char *v = asked;
 
 	if (!v || !*v) {
-		/* A namespace that nobody has made yet has no labels. */
-		GT_TRY(gt_error_unless(gt_namespaces_get(s, call, call->ns, &labels),
-				       GT_NOT_FOUND));
+		GT_TRY(gt_namespaces_get(s, call, call->ns, &labels));
 		v = gt_labels_get(&labels, label);
 	}
 	if (!v || !*v)

@@ -32,16 +32,11 @@ static struct gt_error *run_label(struct ctr *c)
 	const struct gt_strv rest = ctr_args_from(c, 1);
 	gt_auto(gt_labels) labels = { 0 };
 	struct gt_services *s;
-	struct gt_error *e;
 
 	GT_TRY(need_name(c));
 	ctr_labels_parse(&labels, &rest, "true");
 	GT_TRY(ctr_services(c, &s));
-	e = gt_namespaces_update(s, &c->call, ctr_arg(c, 0), &labels, false);
-	if (gt_error_class(e) != GT_NOT_FOUND)
-		return e;
-	gt_error_free(e); /* as containerd: whatever is said of a namespace makes it */
-	return gt_namespaces_create(s, &c->call, ctr_arg(c, 0), &labels);
+	return gt_namespaces_update(s, &c->call, ctr_arg(c, 0), &labels, false);
 }
 
 struct listing {

@@ -155,7 +155,7 @@ static struct gt_error *get(struct gt_services *s, struct gt_call *call, const c
 	gt_auto(namespace) n = { 0 };
 
 	GT_TRY(namespace_record(&r, name));
-	GT_TRY(records_get(local_of(s), call, &r, &n));
+	GT_TRY(gt_error_unless(records_get(local_of(s), call, &r, &n), GT_NOT_FOUND));
 	*labels = n.labels;
 	n.labels = (struct gt_labels){ 0 };
 	return NULL;
@@ -187,42 +187,48 @@ static struct gt_error *list(struct gt_services *s, struct gt_call *call,
 }
 
 struct change {
+	const struct record *r;
 	const struct gt_labels *labels;
 	bool replace;
 };
 
-static struct gt_error *change(void *object, const void *arg)
+static void merge(struct gt_labels *now, const struct gt_labels *given)
 {
-	struct namespace *n = object;
-	const struct change *c = arg;
-
-	if (c->replace) {
-		labels_store(&n->labels, c->labels);
-		return NULL;
-	}
-	for (size_t i = 0; c->labels && i < c->labels->n; i++) {
-		if (*c->labels->v[i].value)
-			gt_labels_set(&n->labels, c->labels->v[i].key, c->labels->v[i].value);
+	for (size_t i = 0; given && i < given->n; i++) {
+		if (*given->v[i].value)
+			gt_labels_set(now, given->v[i].key, given->v[i].value);
 		else
-			gt_labels_unset(&n->labels, c->labels->v[i].key);
+			gt_labels_unset(now, given->v[i].key);
 	}
-	return NULL;
+}
+
+static struct gt_error *change(struct gt_txn *t, void *arg)
+{
+	const struct change *c = arg;
+	gt_auto(namespace) n = { 0 };
+
+	GT_TRY(namespace_touch(t, c->r->name));
+	GT_TRY(record_get(t, c->r, &n));
+	if (c->replace)
+		labels_store(&n.labels, c->labels);
+	else
+		merge(&n.labels, c->labels);
+	return record_put(t, c->r, &n);
 }
 
 static struct gt_error *update(struct gt_services *s, struct gt_call *call, const char *name,
 			       const struct gt_labels *labels, bool replace)
 {
 	gt_auto(record) r = RECORD_INIT;
-	gt_auto(namespace) n = { 0 };
 	gt_auto(gt_arena) a = { 0 };
-	struct change c = { .labels = labels, .replace = replace };
+	struct change c = { .r = &r, .labels = labels, .replace = replace };
 	Containerd__Events__NamespaceUpdate *event;
 
 	GT_TRY(labels_check(labels));
 	GT_TRY(namespace_record(&r, name));
-	GT_TRY(records_change(local_of(s), call, &r, change, &c, &n));
+	GT_TRY(local_update(local_of(s), call, change, &c));
 	event = gt_arena_message(&a, &containerd__events__namespace_update__descriptor);
-	event->name = n.name;
+	event->name = (char *)name;
 	/* what was asked for, as containerd's, not what came of it */
 	if (labels)
 		gt_wire_labels(&a, &event->base, "labels", labels);

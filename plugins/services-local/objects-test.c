@@ -108,9 +108,14 @@ START_TEST(test_namespaces)
 	ok(gt_namespaces_update(b.s, &none, "two", &labels, true));
 	ok(gt_namespaces_get(b.s, &none, "two", &got));
 	ck_assert_uint_eq(got.n, 1);
-	fails(gt_namespaces_get(b.s, &none, "three", &got), GT_NOT_FOUND, "namespace \"three\"");
-	fails(gt_namespaces_update(b.s, &none, "three", &labels, true), GT_NOT_FOUND, "three");
+	gt_labels_done(&got);
+	ok(gt_namespaces_get(b.s, &none, "three", &got));
+	ck_assert_uint_eq(got.n, 0);
 	fails(gt_namespaces_remove(b.s, &none, "three"), GT_NOT_FOUND, "three");
+	ok(gt_namespaces_update(b.s, &none, "three", &labels, false));
+	ok(gt_namespaces_get(b.s, &none, "three", &got));
+	ck_assert_str_eq(gt_labels_get(&got, "c"), "3");
+	ok(gt_namespaces_remove(b.s, &none, "three"));
 }
 END_TEST
 
@@ -120,7 +125,7 @@ START_TEST(test_namespace_by_use)
 	gt_auto(gt_labels) got = { 0 };
 	struct gt_lease lease = { 0 };
 
-	fails(gt_namespaces_get(b.s, &b.call, "default", &got), GT_NOT_FOUND, "default");
+	fails(gt_namespaces_remove(b.s, &b.call, "default"), GT_NOT_FOUND, "default");
 	ok(gt_images_create(b.s, &b.call, &i, NULL));
 	ok(gt_namespaces_get(b.s, &b.call, "default", &got));
 	fails(gt_namespaces_remove(b.s, &b.call, "default"), GT_FAILED_PRECONDITION,

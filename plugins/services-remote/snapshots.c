@@ -37,7 +37,7 @@ static struct gt_error *name_of(struct gt_services *s, struct gt_call *call, con
 	const char *label = NULL;
 
 	if (!given || !*given) {
-		GT_TRY(gt_error_unless(gt_namespaces_get(s, call, call->ns, &labels), GT_NOT_FOUND));
+		GT_TRY(gt_namespaces_get(s, call, call->ns, &labels));
 		label = gt_labels_get(&labels, "containerd.io/defaults/snapshotter");
 		given = label && *label ? label : "overlayfs";
 	}
