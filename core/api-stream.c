@@ -5,6 +5,11 @@
 
 #include "core/op.h"
 
+#include <gantry/call.h>
+
+#include <errno.h>
+#include <poll.h>
+
 struct gt_error *gt_stream_publish(struct gt_services *s, struct gt_call *call, const char *topic,
 				   const struct gt_any *payload)
 {
@@ -37,6 +42,26 @@ struct gt_error *gt_stream_replay(struct gt_services *s, struct gt_call *call,
 {
 	GT_TRY(gt_op_check(s->ops->stream && s->ops->stream->replay, s->init, "stream.replay"));
 	return s->ops->stream->replay(s, call, filters, after, fn, arg, out);
+}
+
+struct gt_error *gt_stream_position(struct gt_services *s, struct gt_call *call, uint64_t *out)
+{
+	GT_TRY(gt_op_check(s->ops->stream && s->ops->stream->position, s->init, "stream.position"));
+	return s->ops->stream->position(s, call, out);
+}
+
+struct gt_error *gt_stream_wait(struct gt_services *s, struct gt_call *call,
+				struct gt_event_stream *t)
+{
+	struct pollfd p = { .fd = call->cancel ? gt_cancel_fd(call->cancel) : -1, .events = POLLIN };
+	struct gt_error *e;
+
+	if (s->ops->stream->wait)
+		return s->ops->stream->wait(s, call, t);
+	while (!(e = gt_call_check(call)))
+		if (poll(&p, 1, gt_call_left(call, 1000000)) < 0 && errno != EINTR)
+			return gt_error_errno(GT_UNKNOWN, errno, "wait for events");
+	return e;
 }
 
 void gt_stream_unsubscribe(struct gt_services *s, struct gt_event_stream *t)

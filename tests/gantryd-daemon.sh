@@ -74,9 +74,35 @@ ok "the container runs on" kill -0 "$pid"
 ok "the sockets are gone" sh -c "! test -e '$gantryd_socket' && ! test -e '$gantryd_socket.ttrpc'"
 start_gantryd
 is "$(g_ctr tasks ls | awk '$1 == "lasting" { print $2, $3 }')" "$pid RUNNING" "a new daemon knows it"
+"$ctr_program" events --sequence >"$work/own-events" 2>&1 </dev/null &
+own_pid=$!
+again() { ctr ns create "$ns-1" && ctr ns rm "$ns-1" && grep -q "$ns-1 /namespaces/delete" "$work/own-events"; }
+ok "our ctr's events come" wait_for 20 again
+g_ctr events >"$work/events" 2>&1 &
+events_pid=$!
+again() { ctr ns create "$ns-2" && ctr ns rm "$ns-2" && grep -q "$ns-2 /namespaces/delete" "$work/events"; }
+ok "and containerd's ctr's" wait_for 20 again
 end_gantryd KILL
+wait $events_pid
 ok "the container runs on after SIGKILL" kill -0 "$pid"
+mv "$work/root/lock" "$work/lock" # as if no daemon had been here: the next command does not wait for one
+ctr ns create "$ns-3" && ctr ns rm "$ns-3" >/dev/null
+mv "$work/lock" "$work/root/lock"
 start_gantryd
+g_ctr events >"$work/events" 2>&1 &
+events_pid=$!
+ok "who subscribes again is told what happened meanwhile" wait_for 20 grep -q "$ns-3 /namespaces/delete" "$work/events"
+ok "and not what it was told before" sh -c "! grep -q '$ns-2 ' '$work/events'"
+kill $events_pid
+wait $events_pid 2>/dev/null
+ctr ns create "$ns-4" && ctr ns rm "$ns-4" >/dev/null
+ok "our ctr's events go on over two daemons" wait_for 20 grep -q "$ns-4 /namespaces/delete" "$work/own-events"
+is "$(awk 'NR > 1 && $1 != last + 1 { n++ } { last = $1 } END { print n + 0 }' "$work/own-events")" 0 \
+	"by sequence, with no gap and none twice"
+try ctr events --since 1 --no-follow "topic==/namespaces/delete"
+like "$status/$out" "^0/.*$ns-1 /namespaces/delete.*$ns-4 /namespaces/delete" "events --since through the daemon"
+kill $own_pid
+wait $own_pid 2>/dev/null
 is "$(g_ctr tasks ls | awk '$1 == "lasting" { print $2, $3 }')" "$pid RUNNING" "and the next daemon knows it"
 timeout 60 /usr/bin/ctr --address "$gantryd_socket" tasks rm -f lasting >/dev/null 2>&1
 ok "its task is removed" sh -c "! kill -0 $pid 2>/dev/null"

@@ -30,12 +30,20 @@ struct gt_stream_ops {
 	void (*unsubscribe)(struct gt_services *s, struct gt_event_stream *t);
 	/*
 	 * Optional. The same, beginning with the events behind the one whose sequence number is 'after'
-	 * (0: all) as far as they are kept: those come before this returns, from the caller's thread.
+	 * (0: all) as far as they are kept: those come before this returns.
 	 */
 	struct gt_error *(*replay)(struct gt_services *s, struct gt_call *call,
 				   const struct gt_strv *filters, uint64_t after,
 				   void (*fn)(void *arg, const struct gt_event *e), void *arg,
 				   struct gt_event_stream **out);
+	/* Optional. The sequence number of the last event so far; 0: there is none. */
+	struct gt_error *(*position)(struct gt_services *s, struct gt_call *call, uint64_t *out);
+	/*
+	 * Optional; absent: streams do not end by themselves. Waits until one does, and tells why, or
+	 * until the call's end (CANCELED, DEADLINE_EXCEEDED).
+	 */
+	struct gt_error *(*wait)(struct gt_services *s, struct gt_call *call,
+				 struct gt_event_stream *t);
 };
 
 GT_MUST_USE struct gt_error *gt_stream_publish(struct gt_services *s, struct gt_call *call,
@@ -50,6 +58,11 @@ GT_MUST_USE struct gt_error *gt_stream_replay(struct gt_services *s, struct gt_c
 					      const struct gt_strv *filters, uint64_t after,
 					      void (*fn)(void *, const struct gt_event *), void *arg,
 					      struct gt_event_stream **out);
+GT_MUST_USE struct gt_error *gt_stream_position(struct gt_services *s, struct gt_call *call,
+						uint64_t *out);
+/* Always available: where streams do not end, it waits for the call to. */
+GT_MUST_USE struct gt_error *gt_stream_wait(struct gt_services *s, struct gt_call *call,
+					    struct gt_event_stream *t);
 void gt_stream_unsubscribe(struct gt_services *s, struct gt_event_stream *t);
 
 #endif

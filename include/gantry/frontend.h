@@ -10,6 +10,8 @@
 
 /* Among the capabilities of frontends that a daemon runs. */
 #define GT_FRONTEND_DAEMON "daemon"
+/* ... that serve events of the past to who asks for them. */
+#define GT_FRONTEND_REPLAYS "replays-events"
 
 struct gt_frontend {
 	GT_INSTANCE_MEMBERS(frontend)

@@ -47,6 +47,7 @@ Containerd__Types__Envelope *gt_wire_envelope(struct gt_arena *a, const struct g
 	m->namespace_ = gt_wire_string(e->ns);
 	m->topic = gt_wire_string(e->topic);
 	m->event = gt_wire_any(a, e->payload);
+	m->sequence = e->sequence;
 	return m;
 }
 
@@ -61,6 +62,7 @@ void gt_wire_envelope_get(const Containerd__Types__Envelope *m, struct gt_event 
 		.ns = m->namespace_,
 		.topic = m->topic,
 		.payload = payload,
+		.sequence = m->sequence,
 	};
 }
 

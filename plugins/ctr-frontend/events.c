@@ -10,9 +10,7 @@
 #include <gantry/api-stream.h>
 #include <wire/objects.h>
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 
 struct watcher {
 	struct ctr *c;
@@ -68,22 +66,14 @@ static void print(void *arg, const struct gt_event *e)
 		gt_cancel_set(w->c->call.cancel); /* nobody reads it */
 }
 
-/* Until interrupted, or the command's time is over. */
-static struct gt_error *wait_for_end(struct ctr *c)
+/* Until interrupted, or the command's time is over, or the daemon is gone for good. */
+static struct gt_error *wait_for_end(struct ctr *c, struct gt_services *s, struct gt_event_stream *t)
 {
-	struct pollfd p = { .fd = c->call.cancel ? gt_cancel_fd(c->call.cancel) : -1,
-			    .events = POLLIN };
+	struct gt_error *e = gt_stream_wait(s, &c->call, t);
 
-	for (;;) {
-		struct gt_error *e = gt_call_check(&c->call);
-
-		if (gt_error_class(e) == GT_CANCELED)
-			c->status = 1; /* the program's end tells which signal it was */
-		if (e)
-			return gt_error_unless(e, GT_CANCELED);
-		if (poll(&p, 1, gt_call_left(&c->call, 1000000)) < 0 && errno != EINTR)
-			return gt_error_errno(GT_UNKNOWN, errno, "wait for events");
-	}
+	if (gt_error_class(e) == GT_CANCELED)
+		c->status = 1; /* the program's end tells which signal it was */
+	return gt_error_unless(e, GT_CANCELED);
 }
 
 static struct gt_error *run_events(struct ctr *c)
@@ -106,7 +96,7 @@ static struct gt_error *run_events(struct ctr *c)
 		e = gt_stream_subscribe(s, &c->call, &c->level->args, print, &w, &stream);
 	GT_TRY(e);
 	if (!ctr_bool(c, "no-follow"))
-		e = wait_for_end(c);
+		e = wait_for_end(c, s, stream);
 	gt_stream_unsubscribe(s, stream);
 	return e;
 }

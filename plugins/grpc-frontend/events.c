@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "events-owed.h"
 #include "frontend.h"
 
 #include <gantry/api-stream.h>
+#include <gantry/log.h>
 
 #include "containerd.services.events.v1.pb-c.h"
 #include "google/protobuf/empty.pb-c.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define V1(name) Containerd__Services__Events__V1__##name
@@ -54,7 +57,7 @@ static struct gt_error *forward(struct gt_grpc_unary *u)
 struct packed_event {
 	pthread_mutex_t lock;
 	struct timespec timestamp;
-	struct gt_buf key; /* namespace, topic, payload */
+	struct gt_buf key; /* number, namespace, topic, payload */
 	struct gt_grpc_bytes *bytes;
 };
 
@@ -81,6 +84,7 @@ static void key_make(const struct gt_event *e, struct gt_buf *out)
 {
 	const char *const parts[] = { e->ns, e->topic, e->payload ? e->payload->type_url : NULL };
 
+	gt_buf_add(out, &e->sequence, sizeof(e->sequence));
 	for (size_t i = 0; i < 3; i++)
 		gt_buf_add(out, parts[i] ? parts[i] : "", parts[i] ? strlen(parts[i]) + 1 : 1);
 	if (e->payload)
@@ -113,39 +117,91 @@ static struct gt_grpc_bytes *event_bytes(struct packed_event *p, const struct gt
 	return b;
 }
 
+struct subscriber {
+	struct gt_event_stream *stream;
+	atomic_bool replays; /* what has happened already is being told */
+	atomic_size_t left_out;
+};
+
+static void fail_slow_one(struct gt_grpc_call *c)
+{
+	gt_grpc_fail_take(c, gt_error_new(GT_RESOURCE_EXHAUSTED,
+					  "events come faster than this client reads them"));
+}
+
 /* From the publisher's thread: must not block, nor unsubscribe. */
 static void deliver(void *arg, const struct gt_event *e)
 {
 	struct gt_grpc_call *c = arg;
-	struct gt_grpc_bytes *b = event_bytes(((struct frontend *)c->arg)->packed, e);
+	struct subscriber *s = c->state;
+	struct frontend *f = c->arg;
+	struct gt_grpc_bytes *b = event_bytes(f->packed, e);
 
 	if (b && gt_grpc_queued(c) + b->len > QUEUED_MAX) {
 		gt_grpc_bytes_unref(b);
-		gt_grpc_fail_take(c, gt_error_new(GT_RESOURCE_EXHAUSTED,
-						  "events come faster than this client reads them"));
+		if (s->replays)
+			s->left_out++;
+		else
+			fail_slow_one(c);
 	} else if (b) {
 		gt_grpc_send_bytes_take(c, b);
+		owed_told(f->owed, e->sequence);
 	}
 }
 
 static void subscriber_gone(struct gt_grpc_call *c)
 {
-	gt_stream_unsubscribe(SERVICES(c), c->state);
+	struct subscriber *s = c->state;
+	struct frontend *f = c->arg;
+	gt_autoptr(gt_error) ending = gt_call_check(f->running);
+
+	gt_stream_unsubscribe(f->services, s->stream);
+	if (!ending)
+		owed_leave(f->owed);
+	free(s);
 	gt_grpc_answer_error_take(c, NULL);
+}
+
+/* 'from' 0: what comes from now on. */
+static struct gt_error *stream_open(struct gt_grpc_call *c, const struct gt_strv *filters,
+				    uint64_t from)
+{
+	struct subscriber *s = c->state;
+	struct gt_error *e;
+
+	if (!from)
+		return gt_stream_subscribe(SERVICES(c), &c->call, filters, deliver, c, &s->stream);
+	s->replays = true;
+	e = gt_stream_replay(SERVICES(c), &c->call, filters, from - 1, deliver, c, &s->stream);
+	s->replays = false;
+	if (s->left_out)
+		gt_log_warn("%zu events of the past were more than a subscriber reads at once",
+			    s->left_out);
+	return e;
 }
 
 static void subscribe(struct gt_grpc_call *c, const ProtobufCMessage *request)
 {
+	static const Containerd__Types__Envelope caught_up = CONTAINERD__TYPES__ENVELOPE__INIT;
 	const V1(SubscribeRequest) *r = (const void *)request;
 	struct gt_strv filters = grpc_strings(r->filters, r->n_filters);
-	struct gt_event_stream *t = NULL;
-	struct gt_error *e = gt_stream_subscribe(SERVICES(c), &c->call, &filters, deliver, c, &t);
+	struct frontend *f = c->arg;
+	uint64_t from = 0;
+	struct gt_error *e = owed_join(f->owed, f->services, &c->call, &from);
 
+	if (!e) {
+		c->state = gt_xcalloc(1, sizeof(struct subscriber));
+		e = stream_open(c, &filters, r->from_sequence ? r->from_sequence : from);
+		if (e)
+			owed_leave(f->owed);
+		else if (r->from_sequence)
+			gt_grpc_send(c, &caught_up.base);
+	}
 	if (e) {
+		free(gt_steal(&c->state));
 		gt_grpc_answer_error_take(c, e);
 		return;
 	}
-	c->state = t;
 	c->gone = subscriber_gone;
 }
 

@@ -12,6 +12,7 @@
 #include <gantry/runtime.h>
 #include <gantry/services.h>
 
+struct owed;
 struct packed_event;
 struct streams;
 struct waits;
@@ -33,6 +34,8 @@ struct frontend {
 	struct gt_services *services; /* while it runs */
 	struct waits *waits;
 	struct packed_event *packed;
+	struct owed *owed; /* while it runs */
+	const struct gt_call *running; /* its end is the daemon's */
 	struct streams *streams;
 };
 

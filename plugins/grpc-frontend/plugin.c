@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "events-owed.h"
 #include "frontend.h"
 #include "listen.h"
 #include "streaming.h"
@@ -136,11 +137,17 @@ static struct gt_error *frontend_run(struct gt_frontend *base, struct gt_call *c
 					    ? gt_xstrdup(f->config->address)
 					    : gt_strf("%s/gantry.sock", f->init->base_state);
 
+	struct gt_error *e;
+
 	(void)argc, (void)argv;
 	descriptors_raise();
 	GT_TRY(gt_need_services(f->init, NULL, &f->services));
+	GT_TRY(owed_open(f->init->state, &f->owed));
+	f->running = call;
 	collect_from_now_on(f->services);
-	GT_TRY(serve(f, call, address));
+	e = serve(f, call, address);
+	owed_close(gt_steal(&f->owed));
+	GT_TRY(e);
 	*status = 0;
 	return NULL;
 }
@@ -164,5 +171,5 @@ GT_PLUGIN(grpc_frontend) = {
 	.options = frontend_options,
 	.config_size = sizeof(struct frontend_config),
 	.ops.frontend = &frontend_ops,
-	.capabilities = (const char *const[]){ GT_FRONTEND_DAEMON, NULL },
+	.capabilities = (const char *const[]){ GT_FRONTEND_DAEMON, GT_FRONTEND_REPLAYS, NULL },
 };

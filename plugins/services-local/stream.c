@@ -307,6 +307,18 @@ static struct gt_error *forward(struct gt_services *s, struct gt_call *call,
 	return gt_events_publish(local_of(s)->init->events, e);
 }
 
+static struct gt_error *position(struct gt_services *s, struct gt_call *call, uint64_t *out)
+{
+	const struct stream *t = local_of(s)->stream;
+	gt_autoptr(gt_journal) j = NULL;
+
+	(void)call;
+	GT_TRY(gt_file_mkdirs(t->l->init->base_state, 0711));
+	GT_TRY(gt_journal_open(t->path, GT_JOURNAL_NEW, &j));
+	*out = gt_journal_position(j);
+	return NULL;
+}
+
 const struct gt_stream_ops local_stream = {
 	.size = sizeof(local_stream),
 	.publish = publish,
@@ -314,4 +326,5 @@ const struct gt_stream_ops local_stream = {
 	.subscribe = subscribe,
 	.unsubscribe = unsubscribe,
 	.replay = replay,
+	.position = position,
 };
