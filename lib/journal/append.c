@@ -93,46 +93,77 @@ static struct gt_error *last_of_old(const char *old, int64_t wait, uint64_t *las
 	return NULL;
 }
 
-/* A new file, whole before it has its name. Fine if another was faster. */
-static struct gt_error *create(const char *path, size_t limit, uint64_t last)
+static struct gt_error *write_first(int fd, const char *path, size_t limit, uint64_t last)
 {
-	gt_autofree char *name = gt_strf("%s.XXXXXX", path);
-	struct journal_head h = {
+	const struct journal_head h = {
 		.first = last + 1,
 		.limit = limit ? limit : GT_JOURNAL_LIMIT,
 		.end = JOURNAL_HEAD,
 		.last = last,
 	};
-	gt_autofd int fd = mkostemp(name, O_CLOEXEC);
 	uint8_t bytes[JOURNAL_HEAD];
+
+	journal_head_pack(&h, bytes);
+	return gt_file_write_all(fd, bytes, sizeof(bytes), path);
+}
+
+/* The first file of all, whole before it has its name. Fine if another was faster. */
+static struct gt_error *create(const char *path, size_t limit, uint64_t last)
+{
+	gt_autofree char *name = gt_strf("%s.XXXXXX", path);
+	gt_autofd int fd = mkostemp(name, O_CLOEXEC);
 	struct gt_error *e;
 
 	if (fd < 0)
 		return gt_error_errno(gt_file_class(errno), errno, "create journal %s", path);
-	journal_head_pack(&h, bytes);
-	e = gt_file_write_all(fd, bytes, sizeof(bytes), path);
+	e = write_first(fd, path, limit, last);
 	if (!e && link(name, path) < 0 && errno != EEXIST)
 		e = gt_error_errno(gt_file_class(errno), errno, "create journal %s", path);
 	unlink(name);
 	return e;
 }
 
-/* The full file steps aside. It is locked, so that who looks for the last number waits. */
-static struct gt_error *rotate(struct appender *a)
+static struct gt_error *keep_as(const char *path, const char *tmp, const char *other)
 {
-	if (rename(a->path, a->old) < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "rotate journal %s", a->path);
-	return create(a->path, a->head.limit, a->head.last);
+	if ((unlink(tmp) < 0 && errno != ENOENT) || link(path, tmp) < 0 || rename(tmp, other) < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "keep journal %s as %s", path,
+				      other);
+	unlink(tmp); /* still there if 'other' was that file before */
+	return NULL;
+}
+
+/*
+ * An empty file takes the place of the one that is locked, which becomes 'other'. At no moment is there
+ * none: who found none would begin one, with a number that others have gone beyond by then. The names in
+ * between are those of who has the lock.
+ */
+static struct gt_error *replace(struct appender *a, const char *other, size_t limit, uint64_t last)
+{
+	gt_autofree char *name = gt_strf("%s.new", a->path);
+	gt_autofree char *tmp = gt_strf("%s.old", a->path);
+	gt_autofd int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct gt_error *e;
+
+	if (fd < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "create journal %s", name);
+	e = write_first(fd, name, limit, last);
+	if (!e)
+		e = keep_as(a->path, tmp, other);
+	if (!e && rename(name, a->path) < 0)
+		e = gt_error_errno(gt_file_class(errno), errno, "rotate journal %s", a->path);
+	if (e)
+		unlink(name);
+	return e;
 }
 
 /* A file that is none of ours makes room; nobody can tell which numbers it had. */
-static struct gt_error *set_aside(struct appender *a)
+static struct gt_error *set_aside(struct appender *a, size_t limit, int64_t wait)
 {
 	gt_autofree char *bad = gt_strf("%s.bad", a->path);
+	uint64_t last;
 
-	if (rename(a->path, bad) < 0)
-		return gt_error_errno(GT_UNKNOWN, errno, "move broken journal %s away", a->path);
-	return NULL;
+	GT_TRY(last_of_old(a->old, wait, &last));
+	return replace(a, bad, limit, last);
 }
 
 static struct gt_error *write_record(struct appender *a, const void *data, size_t len)
@@ -181,11 +212,11 @@ static struct gt_error *try_append(struct appender *a, size_t limit, const void 
 	if (fstat(a->fd, &st) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "stat %s", a->path);
 	if (!head_find(a->fd, st.st_size, &a->head))
-		return set_aside(a);
+		return set_aside(a, limit, wait);
 	if ((uint64_t)st.st_size > a->head.end && ftruncate(a->fd, (off_t)a->head.end) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "cut torn end of journal %s", a->path);
 	if (a->head.end > JOURNAL_HEAD && a->head.end + JOURNAL_RECORD_HEAD + len > a->head.limit)
-		return rotate(a);
+		return replace(a, a->old, a->head.limit, a->head.last);
 	*again = false;
 	return write_record(a, data, len);
 }

@@ -322,6 +322,50 @@ START_TEST(test_killed_writers)
 }
 END_TEST
 
+/* Who finds no file begins one: it must not happen between two that follow each other. */
+START_TEST(test_never_missing)
+{
+	pid_t pid;
+	int status;
+
+	append("x");
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			if (access(path, F_OK) < 0)
+				_exit(1);
+	}
+	for (int i = 0; i < 3000; i++)
+		append("every thirtieth of these begins another file");
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+}
+END_TEST
+
+/* Killed between the two steps of a rotation: the next one finishes it. */
+START_TEST(test_half_rotated)
+{
+	gt_autofree char *old = gt_strf("%s.1", path);
+	gt_autoptr(gt_journal) j = NULL;
+	uint64_t last = 0;
+
+	for (int i = 0; i < 20; i++)
+		last = append("twenty of these fill it up, very nearly");
+	unlink(old);
+	ck_assert_int_eq(link(path, old), 0);
+	ok(gt_journal_open(path, last - 1, &j));
+	next_is(j, last, "twenty of these fill it up, very nearly");
+	for (int i = 0; i < 30; i++) {
+		gt_autofree char *text = gt_strf("%d, as long as those before it were", i);
+
+		ck_assert_uint_eq(append(text), ++last);
+		next_is(j, last, text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("journal");
@@ -338,6 +382,8 @@ int main(void)
 	tcase_add_test(t, test_foreign_file);
 	tcase_add_test(t, test_locked);
 	tcase_add_test(t, test_disk_full);
+	tcase_add_test(t, test_never_missing);
+	tcase_add_test(t, test_half_rotated);
 	tcase_add_test(t, test_killed_writers);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -68,6 +68,7 @@ static bool file_next(struct gt_journal *j)
 	}
 	/* Rotated more than once since we looked? */
 	if (j->fd >= 0 && h.first > j->next && file_open(j->old, &old_fd, &old_ino, &older)) {
+		journal_scan(old_fd, &older); /* its head may not know of the last one */
 		if (old_ino != j->ino && older.last >= j->next && older.first < h.first) {
 			close(fd);
 			go_to(j, old_fd, old_ino, &older);
