@@ -109,11 +109,12 @@ is "$(timeout 20 head -n 1 <"$fifo")" "got word" "--fifo-dir: for who reads them
 ctr run -d $B o4 sh -c 'read x; echo "got $x"; sleep 600'
 try ctr tasks exec -d --exec-id e1 o4 sh -c 'echo from exec'
 is "$status" 0 "exec -d"
+is "$(find "$work/state/fifo" -name 'e1-*')" "" "exec -d: no FIFO that nobody could write to"
 is "$(wait_for 20 sh -c "'$ctr_program' logs --exec-id e1 o4 | grep ." && ctr logs --exec-id e1 o4)" "from exec" "exec -d: logs --exec-id"
 ctr run -d -t $B o5 sh -c 'stty size; test -t 1 && echo is a tty; sleep 600'
 is "$(wait_for 20 sh -c "'$ctr_program' logs o5 | grep tty" && ctr logs o5 | tr -d '\r' | tail -n 1)" "is a tty" "run -d -t: a terminal's output"
 for id in o1 o2 o3 o4 o5; do ctr tasks rm -f $id 2>/dev/null; ctr c rm $id; done
-is "$(ls "$work/fifos"; find "$work/state/fifo" -type p ! -name "e1-*")" "" "no FIFO is left"
+is "$(ls "$work/fifos"; find "$work/state/fifo" -type p)" "" "no FIFO is left"
 try ctr run -d --runtime /usr/bin/containerd-shim-runc-v2 $B o6 sh -c 'echo x; exit 5'
 is "$status" 0 "another's shim: runs"
 wait_for 20 stopped o6

@@ -14,12 +14,14 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #define CHUNK 32768
 #define SILENCE_MS 2000
-#define STALE_SECONDS 60
+#define FOLDER "fifo-" /* how the folders of FIFOs begin: a base of the user's may hold others */
+#define TRIES 16 /* at a folder that another's sweep took for a dead one's */
 
 /* Bytes on their way from one descriptor to another. */
 struct stream {
@@ -35,6 +37,7 @@ enum { STREAM_IN, STREAM_OUT, STREAM_ERR, STREAMS };
 
 struct gt_copier {
 	char *dir;
+	int dir_fd; /* locked, as long as this process may yet need what is in it */
 	char *path[STREAMS]; /* NULL: not there */
 	int fifo[STREAMS];
 	struct stream stream[STREAMS];
@@ -55,22 +58,47 @@ static bool nobody_has(const char *path)
 	return fd < 0 && errno == ENXIO;
 }
 
-/* Removes a folder of FIFOs that neither a client nor a shim has open. */
+static bool is_ours(const char *name)
+{
+	static const char *const suffixes[] = { "-stdin", "-stdout", "-stderr" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && !strcmp(name + len - n, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* -1: it is gone, or somebody works with it. */
+static int dir_lock(const char *dir)
+{
+	gt_autofd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0 || !st.st_nlink)
+		return -1;
+	return gt_steal_fd(&fd);
+}
+
+/* Removes a folder of FIFOs whose maker has ended and that no shim has open. */
 static void sweep_one(const char *dir)
 {
+	gt_autofd int lock = dir_lock(dir);
 	gt_auto(gt_strv) paths = { 0 };
 	struct dirent *ent;
 	struct stat st;
 	DIR *d;
 
-	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) ||
-	    st.st_mtime > time(NULL) - STALE_SECONDS)
+	if (lock < 0)
 		return;
 	d = opendir(dir);
 	if (!d)
 		return;
 	while ((ent = readdir(d)) && paths.n <= STREAMS) {
-		if (*ent->d_name != '.')
+		if (is_ours(ent->d_name))
 			gt_strv_addf(&paths, "%s/%s", dir, ent->d_name);
 	}
 	closedir(d);
@@ -95,7 +123,7 @@ static void sweep(const char *base)
 	while ((ent = readdir(d))) {
 		gt_autofree char *dir = NULL;
 
-		if (*ent->d_name == '.')
+		if (strncmp(ent->d_name, FOLDER, strlen(FOLDER)))
 			continue;
 		dir = gt_strf("%s/%s", base, ent->d_name);
 		sweep_one(dir);
@@ -137,10 +165,28 @@ static bool is_null(int fd)
 	       st.st_rdev == makedev(1, 3);
 }
 
+/* A new folder, locked before a sweep can have taken it away again. */
+static struct gt_error *dir_make(struct gt_copier *c, const char *base)
+{
+	for (int i = 0; i < TRIES; i++) {
+		gt_autofree char *dir = gt_strf("%s/" FOLDER "XXXXXX", base);
+
+		if (!mkdtemp(dir))
+			return gt_error_errno(gt_file_class(errno), errno, "make folder %s", dir);
+		c->dir_fd = dir_lock(dir);
+		if (c->dir_fd < 0)
+			continue;
+		c->dir = gt_steal(&dir);
+		return NULL;
+	}
+	return gt_error_new(GT_UNAVAILABLE, "make folder for FIFOs in %s: others remove it", base);
+}
+
 static struct gt_error *copier_bare(struct gt_copier **out)
 {
 	gt_autoptr(gt_copier) c = gt_xcalloc(1, sizeof(*c));
 
+	c->dir_fd = -1;
 	for (int i = 0; i < STREAMS; i++) {
 		c->fifo[i] = -1;
 		c->stream[i].done = true;
@@ -159,14 +205,11 @@ static struct gt_error *copier_new(const char *base, const char *name, const boo
 {
 	static const char *const suffixes[STREAMS] = { "stdin", "stdout", "stderr" };
 	gt_autoptr(gt_copier) c = NULL;
-	gt_autofree char *dir = gt_strf("%s/XXXXXX", base);
 
 	GT_TRY(copier_bare(&c));
 	GT_TRY(gt_file_mkdirs(base, 0700));
 	sweep(base);
-	if (!mkdtemp(dir))
-		return gt_error_errno(gt_file_class(errno), errno, "make folder %s", dir);
-	c->dir = gt_steal(&dir);
+	GT_TRY(dir_make(c, base));
 	for (int i = 0; i < STREAMS; i++)
 		if (wanted[i])
 			GT_TRY(fifo_open(c, i, name, suffixes[i]));
@@ -424,6 +467,8 @@ void gt_copier_free(struct gt_copier *c)
 	if (c->dir)
 		rmdir(c->dir);
 	free(c->dir);
+	if (c->dir_fd >= 0)
+		close(c->dir_fd);
 	if (c->eof_fd >= 0)
 		close(c->eof_fd);
 	if (c->wake_fd >= 0)

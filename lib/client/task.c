@@ -232,7 +232,9 @@ static struct gt_error *run(struct run *r, uint32_t pid, uint32_t *status)
 		return e;
 	}
 	if (!r->attached) {
-		gt_copier_leave(gt_steal(&r->copier));
+		/* Nobody can attach to an exec, and the shim has its FIFO open: it can go. */
+		if (!*r->exec_id || r->o->fifos)
+			gt_copier_leave(gt_steal(&r->copier));
 		*status = 0;
 		return NULL;
 	}
