@@ -16,7 +16,7 @@
 #define EMPTY google__protobuf__empty__descriptor
 
 METHOD(prepare_method, SERVICE, "Prepare", TYPE(prepare_snapshot_response));
-METHOD(view_method, SERVICE, "View", TYPE(view_snapshot_response));
+METHOD(view_method, SERVICE, "View", TYPE(prepare_snapshot_response));
 METHOD(mounts_method, SERVICE, "Mounts", TYPE(mounts_response));
 METHOD(commit_method, SERVICE, "Commit", EMPTY);
 METHOD(remove_method, SERVICE, "Remove", EMPTY);
@@ -68,9 +68,11 @@ static struct gt_error *stat_one(struct gt_services *s, struct gt_call *call, co
 	return info_get(((V1(StatSnapshotResponse) *)m)->info, &stat_method, out);
 }
 
-static struct gt_error *prepare(struct gt_services *s, struct gt_call *call, const char *snapshotter,
-				const char *key, const char *parent, const struct gt_labels *labels,
-				struct gt_mounts *out)
+/* By either method: View's messages have Prepare's fields by other names. */
+static struct gt_error *begin(struct gt_services *s, struct gt_call *call,
+			      const struct gt_grpc_remote *method, const char *snapshotter,
+			      const char *key, const char *parent, const struct gt_labels *labels,
+			      struct gt_mounts *out)
 {
 	V1(PrepareSnapshotRequest) q = INIT(PREPARE_SNAPSHOT_REQUEST);
 	gt_autofree char *name = NULL;
@@ -84,32 +86,24 @@ static struct gt_error *prepare(struct gt_services *s, struct gt_call *call, con
 	q.parent = gt_wire_string(parent);
 	if (labels)
 		gt_wire_labels(&a, &q.base, "labels", labels);
-	GT_TRY(gt_grpc_call(remote_client(s), call, &prepare_method, &q.base, &m));
+	GT_TRY(gt_grpc_call(remote_client(s), call, method, &q.base, &m));
 	r = (const void *)m;
 	gt_wire_mounts_get(r->mounts, r->n_mounts, out);
 	return NULL;
+}
+
+static struct gt_error *prepare(struct gt_services *s, struct gt_call *call, const char *snapshotter,
+				const char *key, const char *parent, const struct gt_labels *labels,
+				struct gt_mounts *out)
+{
+	return begin(s, call, &prepare_method, snapshotter, key, parent, labels, out);
 }
 
 static struct gt_error *view(struct gt_services *s, struct gt_call *call, const char *snapshotter,
 			     const char *key, const char *parent, const struct gt_labels *labels,
 			     struct gt_mounts *out)
 {
-	V1(ViewSnapshotRequest) q = INIT(VIEW_SNAPSHOT_REQUEST);
-	gt_autofree char *name = NULL;
-	remote_autoreply ProtobufCMessage *m = NULL;
-	gt_auto(gt_arena) a = { 0 };
-	const V1(ViewSnapshotResponse) *r;
-
-	GT_TRY(name_of(s, call, snapshotter, &name));
-	q.snapshotter = name;
-	q.key = gt_wire_string(key);
-	q.parent = gt_wire_string(parent);
-	if (labels)
-		gt_wire_labels(&a, &q.base, "labels", labels);
-	GT_TRY(gt_grpc_call(remote_client(s), call, &view_method, &q.base, &m));
-	r = (const void *)m;
-	gt_wire_mounts_get(r->mounts, r->n_mounts, out);
-	return NULL;
+	return begin(s, call, &view_method, snapshotter, key, parent, labels, out);
 }
 
 static struct gt_error *mounts(struct gt_services *s, struct gt_call *call, const char *snapshotter,
