@@ -164,7 +164,7 @@ static struct gt_error *convert_layer(void *arg, struct gt_call *call, size_t i)
 	gt_auto(gt_blob) there = { 0 };
 
 	GT_TRY(gt_blobs_info(l->c->s, call, d->digest, &there));
-	if (l->c->o->layers == GT_CONVERT_KEEP || !gt_type_is_layer(d->media_type) ||
+	if (l->c->o->layers == GT_CONVERT_KEEP || !gt_type_is_tar_layer(d->media_type) ||
 	    gt_type_is_foreign(d->media_type)) {
 		out->media_type = gt_xstrdup(oci_type(l->c, d->media_type));
 	} else {

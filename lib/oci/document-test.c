@@ -292,6 +292,10 @@ START_TEST(media_types)
 	ck_assert(!gt_type_is_layer(GT_TYPE_OCI_LAYER "x"));
 	ck_assert(!gt_type_is_layer("application/vnd.in-toto+json"));
 	ck_assert(!gt_type_is_layer(NULL));
+	ck_assert(gt_type_is_layer("application/vnd.erofs.layer.v1+zstd"));
+	ck_assert(!gt_type_is_layer("application/vnd.erofs.layer.v10"));
+	ck_assert(!gt_type_is_tar_layer("application/vnd.erofs.layer.v1"));
+	ck_assert(gt_type_is_tar_layer(GT_TYPE_DOCKER_LAYER_ZSTD));
 	ck_assert(gt_type_is_foreign("application/vnd.oci.image.layer.nondistributable.v1.tar"));
 	ck_assert(gt_type_is_plain_layer(GT_TYPE_OCI_LAYER));
 	ck_assert(!gt_type_is_plain_layer(GT_TYPE_OCI_LAYER "+gzip"));

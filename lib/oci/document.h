@@ -35,8 +35,9 @@
 bool gt_type_is_index(const char *media_type);
 bool gt_type_is_manifest(const char *media_type);
 bool gt_type_is_config(const char *media_type);
-/* A file system layer of any compression, OCI's or Docker's. */
+/* A file system layer of any compression, OCI's or Docker's tar or an EROFS image. */
 bool gt_type_is_layer(const char *media_type);
+bool gt_type_is_tar_layer(const char *media_type);
 /* A layer that is not to be handed on (foreign). */
 bool gt_type_is_foreign(const char *media_type);
 /* Whether the type says that the layer is not compressed. */

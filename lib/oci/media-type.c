@@ -7,6 +7,7 @@
 
 #define OCI_LAYER GT_TYPE_OCI_LAYER
 #define OCI_FOREIGN "application/vnd.oci.image.layer.nondistributable."
+#define EROFS_LAYER "application/vnd.erofs.layer.v1"
 #define DOCKER_FOREIGN "application/vnd.docker.image.rootfs.foreign."
 
 static bool begins(const char *s, const char *prefix)
@@ -29,22 +30,23 @@ bool gt_type_is_config(const char *t)
 	return t && (!strcmp(t, GT_TYPE_OCI_CONFIG) || !strcmp(t, GT_TYPE_DOCKER_CONFIG));
 }
 
+/* "FAMILY", "FAMILY+gzip" and the like. */
+static bool is_of(const char *t, const char *family)
+{
+	size_t n = strlen(family);
+
+	return !strncmp(t, family, n) && (!t[n] || t[n] == '+' || t[n] == '.');
+}
+
+bool gt_type_is_tar_layer(const char *t)
+{
+	return t && (is_of(t, OCI_LAYER) || is_of(t, OCI_FOREIGN "v1.tar") ||
+		     is_of(t, GT_TYPE_DOCKER_LAYER) || is_of(t, DOCKER_FOREIGN "diff.tar"));
+}
+
 bool gt_type_is_layer(const char *t)
 {
-	static const char *const families[] = { OCI_LAYER, OCI_FOREIGN "v1.tar",
-						GT_TYPE_DOCKER_LAYER, DOCKER_FOREIGN "diff.tar" };
-
-	if (!t)
-		return false;
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		if (begins(t, families[i])) {
-			const char *rest = t + strlen(families[i]);
-
-			if (!*rest || *rest == '+' || *rest == '.')
-				return true;
-		}
-	}
-	return false;
+	return t && (gt_type_is_tar_layer(t) || is_of(t, EROFS_LAYER));
 }
 
 bool gt_type_is_foreign(const char *t)

@@ -51,7 +51,8 @@ static struct gt_error *check_media_type(const char *type, bool *raw)
 		if (*raw || !strcmp(type + n, "+gzip") || !strcmp(type + n, "+zstd"))
 			return NULL;
 	}
-	return gt_error_new(GT_UNIMPLEMENTED, "layer of media type %s", type);
+	return gt_error_new(GT_UNIMPLEMENTED,
+			    "layer of media type %s (tar can be unpacked: plain, gzip or zstd)", type);
 }
 
 static void add_fd(struct apply *a, int fd)
