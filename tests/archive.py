@@ -98,17 +98,24 @@ def oci(kind):
     config = config_of(list(reversed(layers)) if kind == "wrong-diff-id" else layers)
     if kind == "few-diff-ids":
         config = config_of(layers[:1])
+    if kind == "config-big":
+        config = b" " * (9 << 20) + config
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, config),
                 "layers": [descriptor(LAYER + "+gzip", x) for x in packed]}
     if kind == "two-faces":
         manifest["manifests"] = []
     if kind == "wrong-size":
         manifest["layers"][1]["size"] += 1
+    if kind == "manifest-big":
+        manifest["annotations"] = {"x": "y" * (9 << 20)}
+    if kind == "erofs":
+        manifest["layers"][1]["mediaType"] = "application/vnd.erofs.layer.v1"
     if kind == "huge-descriptor":
         manifest["config"]["size"] = 100 << 30
     manifest = js(manifest)
     media = INDEX if kind == "wrong-media-type" else MANIFEST
-    desc = descriptor(media, manifest, platform={"os": "linux", "architecture": ARCH})
+    arch = "s390x" if kind == "other-platform" else ARCH
+    desc = descriptor(media, manifest, platform={"os": "linux", "architecture": arch})
     target = desc
     if kind == "nested":
         other = config_of(layers, "s390x")
@@ -126,7 +133,14 @@ def oci(kind):
         notes = {}
     elif kind == "control-name":
         notes = {"io.containerd.image.name": "a/b:1\nc"}
-    index = js({"schemaVersion": 2, "manifests": [{**target, "annotations": notes}]})
+    entries = [{**target, "annotations": notes}]
+    if kind == "two-images":  # the other one is of another platform
+        theirs = js({"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, config),
+                     "layers": [], "annotations": {"other": "one"}})
+        a.blob(theirs)
+        entries.append(descriptor(MANIFEST, theirs, platform={"os": "linux", "architecture": "s390x"},
+                                  annotations={"io.containerd.image.name": "docker.io/library/theirs:1"}))
+    index = js({"schemaVersion": 2, "manifests": entries})
     if kind == "deep":
         index = b'{"schemaVersion":2,"manifests":' + b"[" * 100000 + b"]" * 100000 + b"}"
     if kind == "not-json":

@@ -15,8 +15,14 @@ t echo <"$work/bytes" >"$work/echoed" 2>"$work/err"
 is "$?" 0 "echo"
 ok "bytes come back as they went" cmp "$work/bytes" "$work/echoed"
 
-t import "" <"$image" 2>"$work/err"
-is "$?" 0 "import"
+t import "" <"$image" >"$work/out" 2>&1
+is "$?" 1 "import without a name"
+like "$(cat "$work/out")" "INVALID_ARGUMENT.*no name" "is refused: no name that stands in the archive is made unasked"
+t import "" example.com/mine <"$image" >"$work/out" 2>&1
+like "$?$(cat "$work/out")" "^1.*NOT_FOUND.*no image below example.com/mine" "nor one that is not below the client's prefix"
+is "$(g_ctr -n "$ns" images ls -q)" "" "nothing is there"
+t import "" import-2026-01-01 any <"$image" 2>"$work/err"
+is "$?" 0 "import that may take any name"
 like "$(cat "$work/err")" "progress Importing.*progress saved $image_name.*progress Completed import" "its progress"
 like "$(g_ctr images ls -q)" "$image_name" "the image is there"
 t export "$image_name" >"$work/out.tar" 2>"$work/err"

@@ -137,6 +137,44 @@ try ctr images import --platform linux/s390x "$work/nested.tar"
 like "$status/$err" '1/.*not found' "a platform whose blobs are not in the archive"
 is "$(left)" "" "it leaves nothing"
 
+archive other-platform
+try ctr images import "$work/other-platform.tar"
+like "$status/$err" "^1/ctr: the archive has no image for the platform that is wanted; it has linux/s390x: not found$" \
+	"an archive for another platform"
+is "$(left)" "" "it leaves nothing"
+try ctr images import --no-unpack --platform linux/s390x "$work/other-platform.tar"
+is "$status/$(ctr images ls -q)" "0/docker.io/library/made:1" "--platform takes it"
+forget
+archive two-images
+try ctr images import "$work/two-images.tar"
+is "$status/$(ctr images ls -q)" "0/docker.io/library/made:1" "of two images the one of another platform is left out"
+forget
+ctr images import --no-unpack --all-platforms "$work/two-images.tar" >/dev/null
+is "$(ctr images ls -q | paste -sd' ')" "docker.io/library/made:1 docker.io/library/theirs:1" "--all-platforms takes both"
+forget
+
+# What has a name already keeps its image, where the caller asked for other names.
+ctr images import "$work/oci.tar" >/dev/null
+ctr images tag --skip-reference-check made:1 docker.io/library/theirs:1 >/dev/null
+before=$(ctr images ls)
+ctr images import --no-unpack --all-platforms --base-name docker.io/library/made "$work/two-images.tar" >/dev/null
+is "$(ctr images ls name==docker.io/library/theirs:1)" "$(ctr images ls name==docker.io/library/theirs:1 | head -n 1)
+$(grep theirs: <<<"$before")" "--base-name: a name that is not below it does not move"
+forget
+
+archive erofs
+try ctr images import "$work/erofs.tar"
+like "$status/$err" '^1/ctr: .*layer of media type application/vnd.erofs.layer.v1 \(tar can be unpacked: plain, gzip or zstd\): not implemented$' \
+	"a layer as EROFS image is refused in plain words"
+is "$(left)" "" "it leaves nothing"
+try ctr images import --no-unpack "$work/erofs.tar"
+is "$status" 0 "without unpacking it is taken"
+like "$(ctr content ls)" 'containerd.io/gc.ref.content.l.1=' "as a layer"
+forget
+try ctr images import --snapshotter erofs "$work/oci.tar"
+like "$status/$err" '^1/ctr: .*no active snapshotter answers to "erofs"' "nor is there a snapshotter for it"
+is "$(left)" "" "it leaves nothing"
+
 archive short-name
 ctr images import "$work/short-name.tar" >/dev/null
 is "$(ctr images ls -q)" "import-$(date +%Y-%m-%d):v1" "a short name gets a prefix"
@@ -176,7 +214,7 @@ is "$(left)" "" "nothing is left of the good ones"
 # --- bad ones ------------------------------------------------------------------
 
 for kind in truncated wrong-digest missing-layer missing-config wrong-diff-id few-diff-ids two-faces \
-	wrong-size huge-descriptor huge-entry wrong-media-type control-name deep not-json wrong-layout dotdot \
+	wrong-size huge-descriptor huge-entry manifest-big config-big wrong-media-type control-name deep not-json wrong-layout dotdot \
 	link-out layer-dotdot layer-hardlink layer-through-link layer-whiteout docker-missing docker-few \
 	docker-bad-tag garbage empty other-tar; do
 	archive "$kind"

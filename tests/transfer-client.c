@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Calls the transfer service as containerd's clients from 1.7 on do:
- *	transfer-client SOCKET NAMESPACE import NAME <archive	prints the progress
+ *	transfer-client SOCKET NAMESPACE import NAME [PREFIX [any]] <archive	prints the progress
  *	transfer-client SOCKET NAMESPACE export NAME >archive
  *	transfer-client SOCKET NAMESPACE echo <bytes >bytes
  *	transfer-client SOCKET NAMESPACE tag FROM TO | pull REF | push NAME REF
@@ -181,6 +181,8 @@ int main(int argc, char **argv)
 	T(ImageExportStream) out = CONTAINERD__TYPES__TRANSFER__IMAGE_EXPORT_STREAM__INIT;
 	T(OCIRegistry) registry = CONTAINERD__TYPES__TRANSFER__OCIREGISTRY__INIT;
 	T(RegistryResolver) resolver = CONTAINERD__TYPES__TRANSFER__REGISTRY_RESOLVER__INIT;
+	T(ImageReference) prefix = CONTAINERD__TYPES__TRANSFER__IMAGE_REFERENCE__INIT;
+	T(ImageReference) *references = &prefix;
 	const char *what = argc > 3 ? argv[3] : "";
 	struct gt_grpc_stream *s = NULL, *r = NULL;
 	pthread_t ts, tr;
@@ -204,6 +206,13 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "export") || !strcmp(what, "echo")) {
 		r = stream_open(out.stream);
 		pthread_create(&tr, NULL, bytes_receive, r);
+	}
+	if (!strcmp(what, "import") && argc > 5) {
+		prefix.name = argv[5];
+		prefix.is_prefix = true;
+		prefix.allow_overwrite = argc > 6;
+		store.extra_references = &references;
+		store.n_extra_references = 1;
 	}
 	if (!strcmp(what, "import"))
 		transfer(&in.base, &store.base);

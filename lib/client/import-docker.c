@@ -138,9 +138,7 @@ static struct gt_error *take_image(struct import *m, const struct gt_docker_imag
 
 		GT_TRY(gt_error_wrap(gt_reference_normalise(image->repo_tags.v[i], &name),
 				     "manifest.json"));
-		if (!m->o->base_name || !*m->o->base_name ||
-		    (!strncmp(name, m->o->base_name, strlen(m->o->base_name)) &&
-		     strchr("/:@", name[strlen(m->o->base_name)])))
+		if (gt_import_wants_name(m, name))
 			GT_TRY(gt_import_add_name(m, name, &d));
 	}
 	GT_TRY(gt_import_add_digest_name(m, image->repo_tags.n > 0, &d));
@@ -158,5 +156,7 @@ struct gt_error *gt_import_plan_docker(struct import *m)
 	GT_TRY(gt_docker_images_parse(m->docker.s, m->docker.len, &images));
 	for (size_t i = 0; i < images.n; i++)
 		GT_TRY(take_image(m, &images.v[i], &index));
+	if (!m->n_names && !m->o->index_name && m->o->names != GT_IMPORT_ALL_NAMES && images.n)
+		return gt_import_no_name(m);
 	return gt_import_add_index(m, &index);
 }

@@ -177,35 +177,58 @@ static struct gt_error *take_node(struct import *m, const struct gt_descriptor *
 			    d->media_type);
 }
 
-/* Whether 'name' is 'prefix' or below it. */
-static bool is_below(const char *name, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return !strncmp(name, prefix, len) && (!name[len] || strchr("/:@", name[len]));
-}
-
 /* A new string, "" if the entry has no name that is wanted. */
 static char *name_of(struct import *m, const struct gt_descriptor *d)
 {
 	const char *name = gt_labels_get(&d->annotations, ANNOTATION_NAME);
-	const char *base = m->o->base_name;
 	gt_autofree char *prefix = NULL;
+	gt_autofree char *whole = NULL;
 
 	if (!name || !*name)
 		name = gt_labels_get(&d->annotations, ANNOTATION_REF);
 	if (!name || !*name)
 		return gt_xstrdup("");
-	if (strpbrk(name, "/:@"))
-		return gt_xstrdup(base && *base && !is_below(name, base) ? "" : name);
-	prefix = gt_import_prefix(m);
-	return gt_strf("%s:%s", prefix, name);
+	if (strpbrk(name, "/:@")) {
+		whole = gt_xstrdup(name);
+	} else {
+		prefix = gt_import_prefix(m);
+		whole = gt_strf("%s:%s", prefix, name);
+	}
+	return gt_import_wants_name(m, whole) ? gt_steal(&whole) : gt_xstrdup("");
+}
+
+/* An entry that somebody wants: it gets a name, or names are none of the caller's conditions. */
+static bool is_wanted(struct import *m, const char *name)
+{
+	return m->o->names == GT_IMPORT_ALL_NAMES || *name || m->o->digests || m->o->index_name;
+}
+
+/* Why nothing of the index is taken; 'n' entries are for other platforms than is wanted. */
+static struct gt_error *nothing_wanted(const struct import *m, const struct gt_index *index, size_t n)
+{
+	gt_auto(gt_strv) have = { 0 };
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+
+	for (size_t i = 0; n && i < index->manifests.n; i++) {
+		const char *p = index->manifests.v[i].platform;
+
+		if (p && !gt_strv_has(&have, p))
+			gt_strv_add(&have, p);
+	}
+	gt_strv_sort(&have);
+	for (size_t i = 0; i < have.n; i++)
+		gt_buf_addf(&text, "%s%s", i ? ", " : "", have.v[i]);
+	if (have.n)
+		return gt_error_new(GT_NOT_FOUND,
+				    "the archive has no image for the platform that is wanted; it has "
+				    "%s", text.s);
+	return gt_import_no_name(m);
 }
 
 struct gt_error *gt_import_plan_oci(struct import *m)
 {
 	gt_auto(gt_index) index = { 0 };
-	bool any_wanted = false;
+	size_t n_taken = 0, n_others = 0;
 
 	if (!m->has_index)
 		return gt_error_new(GT_INVALID_ARGUMENT, "archive has no index.json");
@@ -215,18 +238,19 @@ struct gt_error *gt_import_plan_oci(struct import *m)
 		struct gt_descriptor *d = &index.manifests.v[i];
 		gt_autofree char *name = name_of(m, d);
 
-		/* With a base name the others are none of the caller's business. */
-		if (m->o->base_name && *m->o->base_name && !*name && !m->o->digests &&
-		    !m->o->index_name)
+		if (!is_wanted(m, name))
 			continue;
-		any_wanted = true;
+		if (m->o->platforms.n && rank_of(m, d) < 0) {
+			n_others++;
+			continue;
+		}
+		n_taken++;
 		GT_TRY(take_node(m, d, 0));
 		if (*name)
 			GT_TRY(gt_import_add_name(m, name, d));
 		GT_TRY(gt_import_add_digest_name(m, *name, d));
 	}
-	if (!any_wanted && index.manifests.n)
-		return gt_error_new(GT_NOT_FOUND, "the archive has no image below %s",
-				    m->o->base_name);
+	if (!n_taken && index.manifests.n)
+		return nothing_wanted(m, &index, n_others);
 	return gt_import_add_index(m, &index);
 }

@@ -118,5 +118,9 @@ void gt_import_manifest_labels(const struct import *m, const struct gt_manifest 
 			       struct gt_labels *out);
 /* The caller's prefix for names, as a new string. */
 char *gt_import_prefix(const struct import *m);
+/* Whether a name that stands in the archive is to be made. */
+bool gt_import_wants_name(const struct import *m, const char *name);
+/* What is wrong where the archive has images, but none of a name that is to be made. */
+GT_MUST_USE struct gt_error *gt_import_no_name(const struct import *m);
 
 #endif

@@ -30,6 +30,28 @@ char *gt_import_prefix(const struct import *m)
 	return gt_xstrdup(text);
 }
 
+bool gt_import_wants_name(const struct import *m, const char *name)
+{
+	gt_autofree char *prefix = NULL;
+	size_t len;
+
+	if (m->o->names != GT_IMPORT_NAMES_BELOW)
+		return m->o->names == GT_IMPORT_ALL_NAMES;
+	prefix = gt_import_prefix(m);
+	len = strlen(prefix);
+	return !strncmp(name, prefix, len) && (!name[len] || strchr("/:@", name[len]));
+}
+
+struct gt_error *gt_import_no_name(const struct import *m)
+{
+	gt_autofree char *prefix = NULL;
+
+	if (m->o->names == GT_IMPORT_NO_NAMES)
+		return gt_error_new(GT_INVALID_ARGUMENT, "no name is given for what is imported");
+	prefix = gt_import_prefix(m);
+	return gt_error_new(GT_NOT_FOUND, "the archive has no image below %s", prefix);
+}
+
 struct gt_error *gt_import_add_name(struct import *m, const char *name,
 				    const struct gt_descriptor *target)
 {

@@ -20,19 +20,26 @@ enum gt_import_step {
 	GT_IMPORT_DONE, /* its name is there */
 };
 
+/*
+ * Which of the names that stand in the archive are made here, or move to its images. A reference
+ * without '/', ':' or '@' is none yet: it becomes PREFIX:REF and so is always below the prefix.
+ */
+enum gt_import_names {
+	GT_IMPORT_ALL_NAMES,
+	GT_IMPORT_NAMES_BELOW, /* the prefix */
+	GT_IMPORT_NO_NAMES, /* none; only 'index_name' and those of 'digests' */
+};
+
 struct gt_import_options {
-	/*
-	 * Names of images: a reference in the index without '/', ':' or '@' becomes PREFIX:REF,
-	 * where PREFIX is 'base_name', or "import-YYYY-MM-DD" where that is NULL. With a base name
-	 * only names below it are taken.
-	 */
-	const char *base_name;
+	enum gt_import_names names;
+	const char *base_name; /* the prefix; NULL or "": "import-YYYY-MM-DD" */
 	bool digests; /* also PREFIX@DIGEST for each image */
 	bool skip_digest_for_named; /* .. but only for those without a name */
 	const char *index_name; /* a name for the archive's index itself; NULL: none */
 	/*
 	 * Which platforms must be whole and are unpacked; none: all that are in the archive.
-	 * Manifests for others are taken if they are there and left out if they are not.
+	 * Manifests of an index that are for others are taken if they are there and left out if
+	 * they are not. Images that the archive says are for others altogether are left out.
 	 */
 	struct gt_platforms platforms;
 	bool compress_blobs; /* gzip layers of a Docker archive that are plain tar */
@@ -53,8 +60,8 @@ struct gt_import_options {
 
 /*
  * Reads the archive from 'fd' (which stays the caller's) to its end. INVALID_ARGUMENT with the
- * entry's name for a bad archive; NOT_FOUND for a blob that the archive should hold; ALREADY_EXISTS
- * never: a name that is there moves to the new image.
+ * entry's name for a bad archive; NOT_FOUND for a blob that the archive should hold, and where it has
+ * no image that is wanted; ALREADY_EXISTS never: a name that is there moves to the new image.
  */
 GT_MUST_USE struct gt_error *gt_image_import(struct gt_services *s, struct gt_call *call, int fd,
 					     const struct gt_import_options *o);

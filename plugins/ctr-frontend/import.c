@@ -33,7 +33,8 @@ static struct gt_error *run_import(struct ctr *c)
 	const char *index = ctr_string(c, "index-name"), *platform = ctr_string(c, "platform");
 	const struct ctr_config *config = c->init->config;
 	struct gt_import_options o = {
-		.base_name = *base ? base : NULL,
+		.names = *base ? GT_IMPORT_NAMES_BELOW : GT_IMPORT_ALL_NAMES,
+		.base_name = base,
 		.digests = ctr_bool(c, "digests"),
 		.skip_digest_for_named = ctr_bool(c, "skip-digest-for-named"),
 		.index_name = *index ? index : NULL,

@@ -38,18 +38,24 @@ static struct gt_error *import_step(void *arg, enum gt_import_step step, const s
 	return NULL;
 }
 
-/* The names that images in the archive get, as the client's references say it. */
+/*
+ * The names that images in the archive get, as the client's references say it: without a prefix none of
+ * those in the archive, and none that is not below it unless the client says that others may be taken.
+ */
 static void import_names(const TRANSFER(ImageStore) *to, struct gt_import_options *o)
 {
+	o->names = GT_IMPORT_NO_NAMES;
 	if (*to->name)
 		o->index_name = to->name;
 	for (size_t i = 0; i < to->n_extra_references; i++) {
 		const TRANSFER(ImageReference) *r = to->extra_references[i];
 
-		if (r->is_prefix && !o->base_name)
+		if (r->is_prefix && !o->base_name) {
 			o->base_name = r->name;
-		else if (!r->is_prefix && !o->index_name)
+			o->names = r->allow_overwrite ? GT_IMPORT_ALL_NAMES : GT_IMPORT_NAMES_BELOW;
+		} else if (!r->is_prefix && !o->index_name) {
 			o->index_name = r->name;
+		}
 		o->digests |= r->add_digest;
 		o->skip_digest_for_named |= r->skip_named_digest;
 	}
