@@ -98,6 +98,16 @@ for i in plain:1 zstd:1 gzip:1 same:1 example.com/oci:1 example.com/zstd:1; do
 		ctr images unmount --snapshotter $s --rm "$work/mnt-$s" >/dev/null
 	done
 done
+SOURCE_DATE_EPOCH=86400 try ctr images convert --zstd nginx:alpine dated:1
+like "$status/$(ctr images inspect dated:1)" "^0/dated:1
+│    Created: 1970-01-02 00:00:00 .*
+│    Updated: 1970-01-02 00:00:00 " "SOURCE_DATE_EPOCH dates what convert makes"
+SOURCE_DATE_EPOCH=86401 try ctr images convert --zstd nginx:alpine dated:1
+like "$status/$(ctr images inspect dated:1)" "^0/dated:1
+│    Created: 1970-01-02 00:00:00 .*
+│    Updated: 1970-01-02 00:00:01 " "and what it changes"
+SOURCE_DATE_EPOCH=soon try ctr images convert nginx:alpine dated:2
+like "$status/$err" '^1/ctr: invalid SOURCE_DATE_EPOCH value "soon"' "one that is no number"
 try ctr images convert --erofs busybox x:1
 is "$status" 1 "convert --erofs is refused"
 like "$err" "EROFS images are not supported" "and says so"

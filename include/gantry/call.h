@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Says that a request is not wanted any more. Set once, from any thread; seen by poll on the fd. */
 struct gt_cancel;
@@ -26,6 +27,11 @@ struct gt_call {
 	const char *lease; /* lease id that what is made belongs to; NULL: none */
 	int64_t deadline; /* CLOCK_MONOTONIC, nanoseconds; 0: none */
 	struct gt_cancel *cancel; /* NULL: cannot be cancelled */
+	/*
+	 * SOURCE_DATE_EPOCH of reproducible-builds.org: the date of what is made, in the place of now.
+	 * Use gt_call_epoch(): its maker may not know of it. New members go behind it.
+	 */
+	const struct timespec *source_date_epoch;
 };
 
 #define GT_CALL_INIT { .size = sizeof(struct gt_call) }
@@ -35,6 +41,13 @@ GT_MUST_USE struct gt_error *gt_call_check(const struct gt_call *call);
 
 /* FAILED_PRECONDITION if no namespace is given, INVALID_ARGUMENT if it is not a valid one. */
 GT_MUST_USE struct gt_error *gt_call_namespace(const struct gt_call *call);
+
+/* NULL: none. It belongs to who made the call. */
+static inline const struct timespec *gt_call_epoch(const struct gt_call *call)
+{
+	return call->size > offsetof(struct gt_call, source_date_epoch) ? call->source_date_epoch :
+									  NULL;
+}
 
 /* Milliseconds left, at least 0 and at most 'most'; 'most' where the call has no deadline. */
 int gt_call_left(const struct gt_call *call, int most);

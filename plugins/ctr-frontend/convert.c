@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "epoch.h"
 #include "images.h"
 #include "lookup.h"
 
@@ -41,8 +42,10 @@ static struct gt_error *convert(struct ctr *c, struct gt_convert_options *o)
 	gt_auto(gt_image) source = { 0 };
 	gt_auto(gt_image) made = { 0 };
 	struct gt_services *s;
+	struct timespec epoch;
 
 	GT_TRY(read_flags(c, o));
+	GT_TRY(ctr_read_epoch(c, &epoch));
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(ctr_find_image(c, s, ctr_arg(c, 0), &source));
 	GT_TRY(gt_image_convert(s, &c->call, &source, ctr_arg(c, 1), o, &made));
@@ -84,7 +87,7 @@ const struct ctr_command ctr_image_convert = {
 	.text = "make an image of another, with other layers, media types or platforms",
 	.args = "[flags] <source_ref> <target_ref>",
 	.more = "Prints the digest of the new image. Of an index the platforms that are not wanted are\n"
-		"left out.",
+		"left out. SOURCE_DATE_EPOCH, if it is set, is the date of the image.",
 	.flags = (const struct ctr_flag *const[]){ flags, NULL },
 	.run = run_convert,
 };

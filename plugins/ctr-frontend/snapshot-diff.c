@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "commands.h"
+#include "epoch.h"
 #include "format.h"
 #include "lookup.h"
 #include "snapshots.h"
@@ -15,11 +16,9 @@
 
 #include <client/lease.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CHUNK (256 * 1024)
 
@@ -80,36 +79,18 @@ static struct gt_error *copy(struct ctr *c, struct gt_services *s, struct gt_cal
 	}
 }
 
-/* SOURCE_DATE_EPOCH of reproducible-builds.org: no file of the layer is younger. */
-static struct gt_error *read_epoch(struct timespec *out, bool *is_set)
-{
-	const char *text = getenv("SOURCE_DATE_EPOCH");
-	char *end;
-
-	*is_set = text && *text;
-	if (!*is_set)
-		return NULL;
-	errno = 0;
-	out->tv_sec = strtoll(text, &end, 10);
-	if (errno || *end || isspace((unsigned char)*text))
-		return ctr_usage_error("invalid SOURCE_DATE_EPOCH value \"%s\": it is a number of "
-				       "seconds since 1970", text);
-	return NULL;
-}
-
 static struct gt_error *diff(struct ctr *c, struct gt_services *s, struct gt_call *call,
 			     const struct gt_mounts *lower, const struct gt_mounts *upper)
 {
-	struct gt_diff_options o = { .size = sizeof(o), .media_type = ctr_string(c, "media-type") };
+	struct gt_diff_options o = {
+		.size = sizeof(o),
+		.media_type = ctr_string(c, "media-type"),
+		.source_date_epoch = gt_call_epoch(call), /* no file of the layer is younger */
+	};
 	const char *ref = ctr_string(c, "ref");
-	struct timespec epoch = { 0 };
-	bool has_epoch;
 	gt_auto(gt_descriptor) made = { 0 };
 	gt_auto(gt_labels) labels = { 0 };
 
-	GT_TRY(read_epoch(&epoch, &has_epoch));
-	if (has_epoch)
-		o.source_date_epoch = &epoch;
 	ctr_labels_parse(&labels, ctr_list(c, "label"), "");
 	if (ctr_bool(c, "keep")) {
 		gt_autofree char *now = ctr_time_now();
@@ -160,9 +141,11 @@ static struct gt_error *run_diff(struct ctr *c)
 {
 	gt_auto(gt_lease_scope) lease = { 0 };
 	struct gt_services *s;
+	struct timespec epoch;
 
 	if (!*ctr_arg(c, 0))
 		return ctr_usage_error("snapshot id must be provided");
+	GT_TRY(ctr_read_epoch(c, &epoch));
 	GT_TRY(ctr_services(c, &s));
 	GT_TRY(gt_lease_scope_open(s, &c->call, &lease));
 	return run_leased(c, s, &lease.call);

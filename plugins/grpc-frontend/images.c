@@ -46,15 +46,30 @@ static struct gt_error *target_check(const V1(Image) *image)
 	return grpc_required(image->target, "image target");
 }
 
+/* The request's call, dated as the client says. */
+static struct gt_call dated(const struct gt_grpc_unary *u, const Google__Protobuf__Timestamp *date,
+			    struct timespec *epoch)
+{
+	struct gt_call call = *u->call;
+
+	if (date) {
+		*epoch = gt_wire_time_get(date);
+		call.source_date_epoch = epoch;
+	}
+	return call;
+}
+
 static struct gt_error *create(struct gt_grpc_unary *u)
 {
 	const V1(CreateImageRequest) *r = u->request;
 	V1(CreateImageResponse) *m = u->reply;
 	struct gt_image *given = keep_gt_image(u), *made = keep_gt_image(u);
+	struct timespec epoch;
+	struct gt_call call = dated(u, r->source_date_epoch, &epoch);
 
 	GT_TRY(target_check(r->image));
 	gt_wire_image_get(r->image, given);
-	GT_TRY(gt_images_create(SERVICES(u), u->call, given, made));
+	GT_TRY(gt_images_create(SERVICES(u), &call, given, made));
 	m->image = gt_wire_image(&u->arena, made);
 	return NULL;
 }
@@ -65,6 +80,8 @@ static struct gt_error *update(struct gt_grpc_unary *u)
 	V1(UpdateImageResponse) *m = u->reply;
 	struct gt_image *given = keep_gt_image(u), *made = keep_gt_image(u);
 	struct gt_strv *mask = keep_gt_strv(u);
+	struct timespec epoch;
+	struct gt_call call = dated(u, r->source_date_epoch, &epoch);
 
 	GT_TRY(grpc_required(r->image, "image"));
 	if (!r->update_mask || !r->update_mask->n_paths)
@@ -78,7 +95,7 @@ static struct gt_error *update(struct gt_grpc_unary *u)
 		given->target.digest = gt_xstrdup("");
 	}
 	gt_wire_mask_get(r->update_mask, mask);
-	GT_TRY(gt_images_update(SERVICES(u), u->call, given, mask, made));
+	GT_TRY(gt_images_update(SERVICES(u), &call, given, mask, made));
 	m->image = gt_wire_image(&u->arena, made);
 	return NULL;
 }

@@ -92,6 +92,13 @@ static struct gt_error *get(struct gt_services *s, struct gt_call *call, const c
 	return NULL;
 }
 
+static struct timespec date_of(const struct gt_call *call)
+{
+	const struct timespec *epoch = gt_call_epoch(call);
+
+	return epoch ? *epoch : local_time();
+}
+
 static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 			       const struct gt_image *given, struct gt_image *out)
 {
@@ -104,7 +111,7 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 	GT_TRY(image_check(given));
 	gt_image_copy(&image, given);
 	labels_store(&image.labels, &given->labels);
-	image.created_at = image.updated_at = local_time();
+	image.created_at = image.updated_at = date_of(call);
 	GT_TRY(records_create(local_of(s), call, &r, &image, "images"));
 	event = gt_arena_message(&a, &containerd__services__images__v1__image_create__descriptor);
 	event->name = image.name;
@@ -118,6 +125,7 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 }
 
 struct change {
+	const struct gt_call *call;
 	const struct gt_image *given;
 	const struct gt_strv *mask;
 };
@@ -146,7 +154,7 @@ static struct gt_error *change(void *object, const void *arg)
 			return mask_refused(paths[p], i->name);
 	}
 	GT_TRY(image_check(i));
-	i->updated_at = local_time();
+	i->updated_at = date_of(c->call);
 	return NULL;
 }
 
@@ -157,7 +165,7 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call,
 	gt_auto(record) r = RECORD_INIT;
 	gt_auto(gt_image) image = { 0 };
 	gt_auto(gt_arena) a = { 0 };
-	struct change c = { .given = given, .mask = mask };
+	struct change c = { .call = call, .given = given, .mask = mask };
 	Containerd__Services__Images__V1__ImageUpdate *event;
 
 	GT_TRY(record_name(&r, &image_kind, call, NULL, given->name));

@@ -47,6 +47,8 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 	gt_auto(gt_arena) a = { 0 };
 
 	q.image = gt_wire_image(&a, image);
+	if (gt_call_epoch(call))
+		q.source_date_epoch = gt_wire_time(&a, gt_call_epoch(call));
 	GT_TRY(gt_grpc_call(remote_client(s), call, &create_method, &q.base, &m));
 	return image_get(((V1(CreateImageResponse) *)m)->image, &create_method, out);
 }
@@ -61,6 +63,8 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call,
 
 	q.image = gt_wire_image(&a, image);
 	q.update_mask = gt_wire_mask(&a, mask);
+	if (gt_call_epoch(call))
+		q.source_date_epoch = gt_wire_time(&a, gt_call_epoch(call));
 	GT_TRY(gt_grpc_call(remote_client(s), call, &update_method, &q.base, &m));
 	return image_get(((V1(UpdateImageResponse) *)m)->image, &update_method, out);
 }
