@@ -161,6 +161,9 @@ static struct gt_error *run_ingest(struct ctr *c)
 
 	if (!*ref)
 		return ctr_usage_error("must specify a transaction reference");
+	if (size < 0)
+		return ctr_usage_error("--expected-size %lld: no input is that short",
+				       (long long)size);
 	if (*digest)
 		GT_TRY(gt_digest_check(digest));
 	GT_TRY(ctr_services(c, &s));

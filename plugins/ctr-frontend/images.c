@@ -25,6 +25,7 @@ struct listing {
 	struct gt_platforms host;
 	const char *snapshotter;
 	bool quiet;
+	struct gt_error *kept; /* the first, of a listing that goes on */
 	void *summaries; /* tsearch's tree of struct summary */
 };
 
@@ -71,7 +72,7 @@ static struct gt_error *list_images(struct ctr *c, const struct ctr_column *colu
 	tdestroy(l.summaries, summary_free);
 	if (!e && !l.quiet)
 		ctr_table_print(gt_steal(&table), empty);
-	return gt_error_wrap(e, "failed to list images");
+	return gt_error_first(gt_error_wrap(e, "failed to list images"), l.kept);
 }
 
 /* An image of another platform alone, or one that is not all here, is nothing to complain about. */
@@ -153,16 +154,15 @@ static struct gt_error *check(struct listing *l, const struct gt_image *i, struc
 
 	GT_TRY(gt_image_check(l->s, &l->c->call, &i->target, &l->host, &st));
 	have = ctr_size_binary(st.present_size);
-	if (!st.available) {
+	if (st.available) {
+		need = ctr_size_binary(st.required_size);
+		out->complete = st.present == st.required;
+		out->status = gt_strf("%s (%zu/%zu)", out->complete ? "complete" : "incomplete",
+				      st.present, st.required);
+	} else {
 		out->status = gt_strf("unavailable (%zu/?)", st.present);
-		out->size = gt_strf("%s/?", have);
-		return NULL;
 	}
-	need = ctr_size_binary(st.required_size);
-	out->complete = st.present == st.required;
-	out->status = gt_strf("%s (%zu/%zu)", out->complete ? "complete" : "incomplete", st.present,
-			      st.required);
-	out->size = gt_strf("%s/%s", have, need);
+	out->size = gt_strf("%s/%s", have, need ? need : "?");
 	GT_TRY(gt_image_resolve(l->s, &l->c->call, &i->target, &l->host, &view));
 	return gt_image_unpacked(l->s, &l->c->call, &view, l->snapshotter, &out->unpacked);
 }
@@ -183,10 +183,12 @@ static struct gt_error *add_check(void *arg, const struct gt_image *i)
 		ctr_cell(l->table, found.status ? found.status : "error");
 		ctr_cell_or_dash(l->table, found.size);
 		ctr_cell_bool(l->table, found.unpacked);
-		if (e)
-			ctr_log(l->c, "error", e, "unable to check image %s", i->name);
 	}
-	gt_error_free(e);
+	if (e) {
+		ctr_log(l->c, "error", e, "unable to check %s", i->name);
+		l->kept = gt_error_first(l->kept,
+					 gt_error_wrap(e, "unable to check %s", i->name));
+	}
 	free(found.status);
 	free(found.size);
 	return gt_call_check(&l->c->call);

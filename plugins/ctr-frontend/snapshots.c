@@ -8,6 +8,7 @@
 #include "table.h"
 
 #include <gantry/api-blobs.h>
+#include <gantry/api-images.h>
 #include <gantry/api-snapshots.h>
 #include <gantry/buf.h>
 #include <gantry/file.h>
@@ -263,25 +264,54 @@ static struct gt_error *sync_root(struct ctr *c)
 	return NULL;
 }
 
+static struct gt_error *take_target(void *arg, const struct gt_image *i)
+{
+	struct gt_descriptor *target = arg;
+
+	if (!target->media_type)
+		gt_descriptor_copy(target, &i->target);
+	return NULL;
+}
+
+/* What an image's name stands for, or else a manifest that only an index knows. */
+static struct gt_error *find_target(struct ctr *c, struct gt_services *s, const char *digest,
+				    struct gt_descriptor *out)
+{
+	gt_autofree char *filter = gt_strf("target.digest==%s", digest);
+	gt_auto(gt_strv) filters = { 0 };
+	gt_auto(gt_blob) blob = { 0 };
+
+	gt_strv_add(&filters, filter);
+	GT_TRY(gt_images_list(s, &c->call, &filters, take_target, out));
+	if (out->media_type)
+		return NULL;
+	GT_TRY(ctr_hint_content(c, s, gt_blobs_info(s, &c->call, digest, &blob), digest));
+	out->digest = gt_xstrdup(digest);
+	out->size = blob.info.size;
+	out->media_type = gt_xstrdup(GT_TYPE_OCI_MANIFEST);
+	return NULL;
+}
+
 static struct gt_error *run_unpack(struct ctr *c)
 {
 	gt_auto(gt_image_view) view = { 0 };
 	gt_auto(gt_platforms) host = { 0 };
 	struct gt_unpack_options o = { .snapshotter = ctr_snapshotter(c) };
-	struct gt_descriptor target = { .digest = (char *)ctr_arg(c, 0) };
-	gt_auto(gt_blob) blob = { 0 };
+	gt_auto(gt_descriptor) target = { 0 };
 	struct gt_services *s;
+	struct gt_error *e;
 
-	GT_TRY(gt_digest_check(target.digest));
+	GT_TRY(gt_digest_check(ctr_arg(c, 0)));
 	GT_TRY(ctr_services(c, &s));
-	GT_TRY(ctr_hint_content(c, s, gt_blobs_info(s, &c->call, target.digest, &blob),
-				target.digest));
-	target.size = blob.info.size;
-	target.media_type = (char *)GT_TYPE_OCI_MANIFEST;
+	GT_TRY(find_target(c, s, ctr_arg(c, 0), &target));
 	gt_platforms_add_host(&host);
-	if (gt_error_class(gt_image_resolve(s, &c->call, &target, &host, &view)))
+	e = gt_image_resolve(s, &c->call, &target, &host, &view);
+	if (gt_error_class(e) == GT_INVALID_ARGUMENT) { /* some other blob */
+		gt_error_free(e);
 		return ctr_usage_error("manifest not found");
-	fprintf(c->out, "unpacking %s (%s)...", view.manifest.digest, view.manifest.media_type);
+	}
+	GT_TRY(e);
+	fprintf(c->out, "unpacking %s (%s)...", target.digest, target.media_type);
 	fflush(c->out);
 	GT_TRY(gt_image_unpack(s, &c->call, &view, &o));
 	if (ctr_bool(c, "sync-fs"))
