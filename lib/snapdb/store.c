@@ -75,6 +75,12 @@ struct gt_error *gt_snapstore_remove_all(struct gt_snapstore *s, const struct gt
 		if (ids[i])
 			gt_log_warn_take(gt_folders_delete(&s->folders, ids[i]),
 					 "files of the removed snapshot %s", keys->v[i]);
+	/*
+	 * Nobody needs that stored now. But everybody who changes a file there waits for all that the file
+	 * system's journal has taken up: it should not be much.
+	 */
+	if (s->synced && fsync(s->folders.fd) < 0)
+		return gt_error_errno(gt_file_class(errno), errno, "sync %s", s->folders.path);
 	return NULL;
 }
 

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define REMOVALS 16 /* stored at once */
+
 struct local_reader {
 	struct gt_reader base;
 	int fd;
@@ -234,7 +236,18 @@ struct gt_error *local_reader(struct gt_content *c, struct gt_call *call, const 
 	return NULL;
 }
 
-/* Not synced: a blob that a power cut brings back is one that no record names, for the next sweep. */
+/*
+ * Not durable when it returns: a blob that a power cut brings back is one that no record names, for the
+ * next sweep. But of many removals the file system is told to store some at a time, since everybody who
+ * changes a file there waits for all that its journal has taken up.
+ */
+static struct gt_error *store_removals(struct local_store *s, const char *digest)
+{
+	if (!s->durable || atomic_fetch_add(&s->removals, 1) % REMOVALS != REMOVALS - 1)
+		return NULL;
+	return local_sync_folder(s->blobs, s->algs[digest_alg_of(s, digest)].name);
+}
+
 struct gt_error *local_remove(struct gt_content *c, struct gt_call *call, const char *digest)
 {
 	struct local_store *s = store_of(c);
@@ -245,7 +258,7 @@ struct gt_error *local_remove(struct gt_content *c, struct gt_call *call, const 
 	path = local_blob_path(digest);
 	if (unlinkat(s->blobs, path, 0) < 0)
 		return no_content(digest, errno);
-	return NULL;
+	return store_removals(s, digest);
 }
 
 static bool is_hex(const char *s, size_t len)

@@ -17,6 +17,7 @@
 #include <gantry/content.h>
 
 #include <openssl/sha.h>
+#include <stdatomic.h>
 
 #define STORE_REF_MAX 65535 /* bytes of a ref */
 
@@ -45,6 +46,7 @@ struct local_store {
 	bool durable;
 	int blobs; /* folders */
 	int ingests;
+	atomic_uint removals; /* so far */
 	struct digest_alg_info algs[DIGEST_ALG_COUNT];
 };
 

@@ -9,7 +9,8 @@
  *     which other processes get their turn. Each reads what was noted meanwhile before it removes.
  *  4. After each such transaction the bytes go, for no record says any more that they are there: a
  *     blob's file under the alone lock of its digest, when no namespace has a record and no ingest
- *     expects it; a snapshot in its snapshotter, children first. What is locked is passed by.
+ *     expects it; a snapshot in its snapshotter, children first. What is locked is passed by. The
+ *     drivers have the file system store what they delete in small parts: see local_remove().
  *  5. Where asked for, or where something hints at it, the drivers are searched for what no record
  *     knows: a process died between the object and its record, or between 3. and 4.
  *

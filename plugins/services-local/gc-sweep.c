@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define SWEEP_NS 1000000 /* what one transaction may take, before its commit */
-#define SWEEP_MOST 192 /* records: each may stand on a page of its own, which is written */
+#define SWEEP_MOST 32 /* records: their files go next, in as few transactions of the file system */
 #define NOTES_MOST 256 /* noted records read in a write transaction; more are read in a view */
 #define PAUSE_MOST_NS 4000000
 
@@ -293,13 +293,32 @@ static bool is_garbage(const struct graph *g, uint32_t node)
 	return (g->nodes[node].bits & NODE_PRESENT) && !graph_is_used(g, node);
 }
 
+static int key_compare(const void *a, const void *b, void *arg)
+{
+	struct gt_slice x = graph_key(arg, *(const uint32_t *)a);
+	struct gt_slice y = graph_key(arg, *(const uint32_t *)b);
+	int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
+
+	return order ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+/* Those from 'from' on, as they lie in the store: what a transaction removes shares pages, then. */
+static void victims_sort(struct collection *c, size_t from)
+{
+	if (c->n_victims > from)
+		qsort_r(c->victims + from, c->n_victims - from, sizeof(*c->victims), key_compare,
+			&c->scan.graph);
+}
+
 static void victims_of_kind(struct collection *c, char kind)
 {
 	const struct graph *g = &c->scan.graph;
+	size_t from = c->n_victims;
 
 	for (size_t i = 0; i < g->n_nodes; i++)
 		if (is_garbage(g, (uint32_t)i) && kind_of(g, (uint32_t)i) == kind)
 			victim_add(c, (uint32_t)i);
+	victims_sort(c, from);
 }
 
 /* The parent of a snapshot that is garbage too; GRAPH_NONE: none. */
@@ -329,6 +348,7 @@ static void victims_snapshots(struct collection *c)
 	for (uint32_t i = 0; i < g->n_nodes; i++)
 		if (is_garbage(g, i) && kind_of(g, i) == KEY_SNAPSHOT && !children[i])
 			victim_add(c, i);
+	victims_sort(c, at);
 	for (; at < c->n_victims; at++) {
 		uint32_t parent = garbage_parent(g, c->victims[at]);
 

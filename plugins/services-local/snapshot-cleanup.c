@@ -289,7 +289,7 @@ static void measure_one(struct gt_snapshotter *sn, struct gt_call *call, const c
 }
 
 /* Snapshots that are looked at together: their locks are held while they are deleted. */
-#define DELETE_BATCH 64
+#define DELETE_BATCH 16
 
 struct deletion {
 	struct local *l;
