@@ -44,9 +44,11 @@ gantry_config() {
 	mkdir -p "$FS/$name"
 }
 
-# containerd_start NAME: Debian's containerd with a root of its own; sets PEER, the command of its ctr.
+# containerd_start NAME [LINES...]: Debian's containerd with a root of its own and these lines in its
+# configuration; sets PEER, the command of its ctr.
 containerd_start() {
 	local name=$1 i
+	shift
 	cat >"$work/$name.toml" <<EOF
 version = 2
 root = "$FS/$name/root"
@@ -55,6 +57,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
 address = "$FS/$name/containerd.sock"
 EOF
+	printf '%s\n' "$@" >>"$work/$name.toml"
 	mkdir -p "$FS/$name"
 	containerd --config "$work/$name.toml" >"$work/$name.log" 2>&1 &
 	pids+=($!)
@@ -65,6 +68,24 @@ EOF
 	done
 	tail -n 5 "$work/$name.log" >&2
 	return 1
+}
+
+# registry_start: a docker-registry that serves as docker.io where $work/hosts is the folder of hosts.
+registry_start() {
+	local port
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	cat >"$work/registry.yml" <<EOF
+version: 0.1
+log: { level: error }
+storage: { filesystem: { rootdirectory: $work/registry } }
+http: { addr: 127.0.0.1:$port }
+EOF
+	docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+	pids+=($!)
+	mkdir -p "$work/hosts/docker.io"
+	# containerd 1.6 wants a table of a host
+	printf 'server = "http://127.0.0.1:%s"\n[host."http://127.0.0.1:%s"]\n  capabilities = ["pull", "resolve", "push"]\n' \
+		"$port" "$port" >"$work/hosts/docker.io/hosts.toml"
 }
 
 # ms COMMAND...: its wall time in milliseconds; output goes to $work/out, a failure ends the bench. No program

@@ -19,20 +19,8 @@ theirs_forget() {
 ours_forget() { rm -rf "${FS:?}/$1"; mkdir -p "$FS/$1"; }
 
 bench_pull() {
-	local i port od=() of=() td=() tf=()
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$work/registry.yml" <<-END
-	version: 0.1
-	log: { level: error }
-	storage: { filesystem: { rootdirectory: $work/registry } }
-	http: { addr: 127.0.0.1:$port }
-	END
-	docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
-	pids+=($!)
-	mkdir -p "$work/hosts/docker.io"
-	echo "server = \"http://127.0.0.1:$port\"" >"$work/hosts/docker.io/hosts.toml"
-	# 1.6 reads no hosts.toml without a table
-	printf '[host."http://127.0.0.1:%s"]\n  capabilities = ["pull", "resolve", "push"]\n' "$port" >>"$work/hosts/docker.io/hosts.toml"
+	local i od=() of=() td=() tf=()
+	registry_start
 	gantry_config push 'durability = "fast";' "resolver-http: { hosts_dir = \"$work/hosts\"; };"
 	"$GCTR" images import --no-unpack "$cache"
 	"$GCTR" images push -q "$image"
