@@ -101,3 +101,28 @@ struct gt_error *gt_blobs_abort(struct gt_services *s, struct gt_call *call, con
 	GT_TRY(gt_op_required("ingest reference", ref));
 	return s->ops->blobs->abort(s, call, ref);
 }
+
+struct gt_error *gt_blobs_note(struct gt_services *s, struct gt_call *call, const char *digest,
+			       char **out)
+{
+	GT_TRY(gt_op_check_ns(s->ops->blobs && s->ops->blobs->note, s->init, "blobs.note", call));
+	GT_TRY(gt_digest_check(digest));
+	return s->ops->blobs->note(s, call, digest, out);
+}
+
+struct gt_error *gt_blobs_set_notes(struct gt_services *s, struct gt_call *call,
+				    const struct gt_strv *digests, const struct gt_strv *notes)
+{
+	GT_TRY(gt_op_check_ns(s->ops->blobs && s->ops->blobs->set_notes, s->init,
+			    "blobs.set_notes", call));
+	if (digests->n != notes->n)
+		return gt_error_new(GT_INVALID_ARGUMENT, "%zu notes of %zu blobs", notes->n,
+				    digests->n);
+	for (size_t i = 0; i < notes->n; i++) {
+		GT_TRY(gt_digest_check(digests->v[i]));
+		if (strlen(notes->v[i]) > GT_NOTE_MAX)
+			return gt_error_new(GT_INVALID_ARGUMENT, "a note of %zu bytes, over %d",
+					    strlen(notes->v[i]), GT_NOTE_MAX);
+	}
+	return s->ops->blobs->set_notes(s, call, digests, notes);
+}

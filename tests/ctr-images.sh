@@ -122,6 +122,8 @@ try ctr images usage busybox
 like "$out" $'^KEY +SIZE +INODES \nsha256:[0-9a-f]{64} [0-9.]+ [KM]iB +[0-9]+ +$' "images usage"
 
 # --- content -------------------------------------------------------------------
+# The second one finds what the first one noted.
+is "$(ctr images ls)" "$(ctr images ls)" "images ls again"
 digest=$(ctr images ls | awk 'NR == 2 { print $3 }')
 try ctr content get "$digest"
 is "sha256:$(sha256sum "$work/out" | cut -d' ' -f1)" "$digest" "content get"

@@ -7,6 +7,8 @@
 #include <gantry/descriptor.h>
 #include <gantry/services.h>
 
+#define GT_NOTE_MAX 4096
+
 struct gt_blob {
 	struct gt_blob_info info;
 	struct gt_labels labels;
@@ -51,6 +53,19 @@ struct gt_blobs_ops {
 								const struct gt_ingest_info *i),
 					 void *arg);
 	struct gt_error *(*abort)(struct gt_services *s, struct gt_call *call, const char *ref);
+	/*
+	 * Optional, both. What somebody noted of a blob: a text that follows from its bytes, so that they
+	 * need not be read again. It goes with the namespace's record of the blob. NOT_FOUND: there is none.
+	 * '*out' is a new string.
+	 */
+	struct gt_error *(*note)(struct gt_services *s, struct gt_call *call, const char *digest,
+				 char **out);
+	/*
+	 * 'notes' has one for each of 'digests', in the place of an earlier one; what the namespace has
+	 * no record of is passed by. At most GT_NOTE_MAX bytes each: INVALID_ARGUMENT.
+	 */
+	struct gt_error *(*set_notes)(struct gt_services *s, struct gt_call *call,
+				      const struct gt_strv *digests, const struct gt_strv *notes);
 };
 
 
@@ -81,5 +96,10 @@ gt_blobs_list_ingests(struct gt_services *s, struct gt_call *call, const struct 
 		      struct gt_error *(*fn)(void *, const struct gt_ingest_info *), void *arg);
 GT_MUST_USE struct gt_error *gt_blobs_abort(struct gt_services *s, struct gt_call *call,
 					    const char *ref);
+GT_MUST_USE struct gt_error *gt_blobs_note(struct gt_services *s, struct gt_call *call,
+					   const char *digest, char **out);
+GT_MUST_USE struct gt_error *gt_blobs_set_notes(struct gt_services *s, struct gt_call *call,
+						const struct gt_strv *digests,
+						const struct gt_strv *notes);
 
 #endif

@@ -219,7 +219,7 @@ static struct gt_error *no_manifest(const struct visit *v)
 
 	if (v->x->o->all_platforms)
 		return gt_error_new(GT_NOT_FOUND, "none of its platforms is here in full");
-	gt_error_free(gt_image_platforms(v->x->s, v->x->call, &v->image->target, &have));
+	gt_error_free(gt_image_platforms(v->x->s, v->x->call, &v->image->target, &have, NULL));
 	for (size_t i = 0; i < have.n; i++)
 		gt_buf_addf(&text, "%s%s", i ? ", " : "", have.v[i]);
 	return gt_error_new(GT_NOT_FOUND,

@@ -196,7 +196,7 @@ static void add_platform(struct gt_strv *out, const struct gt_platform *p)
 
 static struct gt_error *list_platforms(struct gt_services *s, struct gt_call *call,
 				       const struct gt_descriptor *d, int depth, int *reads,
-				       struct gt_strv *out)
+				       struct gt_strv *out, bool *all)
 {
 	gt_auto(gt_index) index = { 0 };
 
@@ -223,20 +223,27 @@ static struct gt_error *list_platforms(struct gt_services *s, struct gt_call *ca
 	if (!gt_type_is_index(d->media_type))
 		return NULL;
 	GT_TRY(gt_image_read_index(s, call, d, &index));
-	for (size_t i = 0; i < index.manifests.n; i++)
-		GT_TRY(gt_error_unless(list_platforms(s, call, &index.manifests.v[i], depth + 1,
-						      reads, out),
-				       GT_NOT_FOUND));
+	for (size_t i = 0; i < index.manifests.n; i++) {
+		struct gt_error *e = list_platforms(s, call, &index.manifests.v[i], depth + 1,
+						    reads, out, all);
+
+		*all &= !e;
+		GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	}
 	return NULL;
 }
 
 struct gt_error *gt_image_platforms(struct gt_services *s, struct gt_call *call,
-				    const struct gt_descriptor *target, struct gt_strv *out)
+				    const struct gt_descriptor *target, struct gt_strv *out,
+				    bool *all)
 {
 	gt_auto(gt_strv) found = { 0 };
+	bool whole = true;
 	int reads = 0;
 
-	GT_TRY(list_platforms(s, call, target, 0, &reads, &found));
+	GT_TRY(list_platforms(s, call, target, 0, &reads, &found, &whole));
+	if (all)
+		*all = whole;
 	gt_strv_sort(&found);
 	gt_strv_addv(out, &found);
 	return NULL;

@@ -45,11 +45,12 @@ GT_MUST_USE struct gt_error *gt_image_resolve(struct gt_services *s, struct gt_c
 					      struct gt_image_view *out);
 
 /*
- * Adds the image's platforms, sorted, each once; those that are not there in full are among them.
+ * Adds the image's platforms, sorted, each once; those that are not there in full are among them. '*all'
+ * (may be NULL) is false if a document that would have told of more is not there.
  */
 GT_MUST_USE struct gt_error *gt_image_platforms(struct gt_services *s, struct gt_call *call,
 						const struct gt_descriptor *target,
-						struct gt_strv *out);
+						struct gt_strv *out, bool *all);
 
 /*
  * Bytes of the index, if it is one, and of manifest, configuration and layers for the best platform.

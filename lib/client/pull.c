@@ -302,7 +302,8 @@ static struct gt_error *unpack_all(struct pull *p)
 		/* what an index does not say stands in the configurations */
 		for (size_t i = 0; i < p->n_leaves; i++)
 			GT_TRY(wait_blob(p, find_blob(p, p->leaves[i].doc.config.digest)));
-		GT_TRY(gt_image_platforms(p->s, call_of(p), &p->target, &p->platforms));
+		GT_TRY(gt_image_platforms(p->s, call_of(p), &p->target, &p->platforms,
+					  NULL));
 	}
 	for (size_t i = 0; i < p->platforms.n; i++)
 		GT_TRY(unpack(p, p->platforms.v[i]));

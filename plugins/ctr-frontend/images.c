@@ -15,6 +15,7 @@
 #include <client/image.h>
 #include <oci/reference.h>
 
+#include <inttypes.h>
 #include <search.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ struct listing {
 	bool quiet;
 	struct gt_error *kept; /* the first, of a listing that goes on */
 	void *summaries; /* tsearch's tree of struct summary */
+	char *host_name; /* the host's platform, which decides what the size is */
+	struct gt_strv digests, notes; /* what the next listing need not read */
 };
 
 /* What a listing shows of a target, read once however many names it has. */
@@ -62,17 +65,64 @@ static struct gt_error *list_images(struct ctr *c, const struct ctr_column *colu
 {
 	struct listing l = { .c = c, .quiet = ctr_bool(c, "quiet"), .snapshotter = snapshotter };
 	gt_autoptr(ctr_table) table = NULL;
+	gt_auto(gt_platform) host = { 0 };
 	struct gt_error *e;
 
 	GT_TRY(ctr_services(c, &l.s));
 	l.table = table = ctr_table_new(c, columns, 1, 1, bits);
 	gt_platforms_add_host(&l.host);
+	gt_platform_host(&host);
+	l.host_name = gt_platform_format(&host);
 	e = gt_images_list(l.s, &c->call, &c->level->args, add, &l);
 	gt_platforms_done(&l.host);
 	tdestroy(l.summaries, summary_free);
+	if (!e && l.digests.n) /* where that cannot be, the next listing reads them again */
+		gt_error_free(gt_blobs_set_notes(l.s, &c->call, &l.digests, &l.notes));
+	gt_strv_done(&l.digests);
+	gt_strv_done(&l.notes);
+	free(l.host_name);
 	if (!e && !l.quiet)
 		ctr_table_print(gt_steal(&table), empty);
 	return gt_error_first(gt_error_wrap(e, "failed to list images"), l.kept);
+}
+
+/* "VERSION TYPE HOST SIZE PLATFORM..."; the first three say whether it is of use. */
+#define NOTE "1 %s %s "
+
+static void note_write(struct listing *l, const struct summary *s)
+{
+	gt_auto(gt_buf) b = GT_BUF_INIT;
+	size_t words = 0;
+
+	gt_buf_addf(&b, NOTE "%" PRId64, s->type, l->host_name, s->size);
+	for (size_t i = 0; i < s->platforms.n; i++) {
+		gt_buf_addf(&b, " %s", s->platforms.v[i]);
+		words += strchr(s->platforms.v[i], ' ') ? 2 : 1; /* a stranger named it */
+	}
+	if (b.len > GT_NOTE_MAX || strchr(s->type, ' ') || words > s->platforms.n)
+		return;
+	gt_strv_add(&l->digests, s->digest);
+	gt_strv_add(&l->notes, b.s);
+}
+
+static bool note_read(struct listing *l, struct summary *s)
+{
+	gt_autofree char *head = gt_strf(NOTE, s->type, l->host_name);
+	gt_auto(gt_strv) words = { 0 };
+	gt_autofree char *text = NULL;
+	struct gt_error *e = gt_blobs_note(l->s, &l->c->call, s->digest, &text);
+
+	if (e || strncmp(text, head, strlen(head))) {
+		gt_error_free(e);
+		return false;
+	}
+	gt_strv_split(&words, text + strlen(head), ' ');
+	if (!words.n || sscanf(words.v[0], "%" SCNd64, &s->size) != 1)
+		return false;
+	s->has_size = true;
+	for (size_t i = 1; i < words.n; i++)
+		gt_strv_add(&s->platforms, words.v[i]);
+	return true;
 }
 
 /* An image of another platform alone, or one that is not all here, is nothing to complain about. */
@@ -80,11 +130,14 @@ static struct gt_error *summary_read(struct listing *l, const struct gt_descript
 				     struct summary *s)
 {
 	struct gt_error *e = gt_image_size(l->s, &l->c->call, target, &l->host, &s->size);
+	bool all;
 
 	s->has_size = !e;
 	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
-	return gt_error_unless(gt_image_platforms(l->s, &l->c->call, target, &s->platforms),
-			       GT_NOT_FOUND);
+	e = gt_image_platforms(l->s, &l->c->call, target, &s->platforms, &all);
+	if (!e && all && s->has_size)
+		note_write(l, s);
+	return gt_error_unless(e, GT_NOT_FOUND);
 }
 
 static const struct summary *summary_of(struct listing *l, const struct gt_image *i)
@@ -92,7 +145,7 @@ static const struct summary *summary_of(struct listing *l, const struct gt_image
 	struct summary key = { .digest = i->target.digest, .type = i->target.media_type };
 	struct summary **found = tfind(&key, &l->summaries, by_target);
 	struct summary *s;
-	struct gt_error *e;
+	struct gt_error *e = NULL;
 
 	if (found)
 		return *found;
@@ -100,7 +153,8 @@ static const struct summary *summary_of(struct listing *l, const struct gt_image
 	s->digest = gt_xstrdup(key.digest);
 	s->type = gt_xstrdup(key.type);
 	tsearch(s, &l->summaries, by_target);
-	e = summary_read(l, &i->target, s);
+	if (!note_read(l, s))
+		e = summary_read(l, &i->target, s);
 	if (e)
 		ctr_log(l->c, "error", e, "failed to read image %s", i->name);
 	gt_error_free(e);

@@ -157,6 +157,7 @@ static struct gt_error *forget(struct gt_txn *t, void *arg)
 	const struct removal *removal = arg;
 
 	GT_TRY(record_remove(t, removal->r));
+	GT_TRY(note_drop(t, removal->call->ns, removal->r->name));
 	return lease_forget(t, removal->call, "content", removal->r->name);
 }
 
@@ -340,4 +341,6 @@ const struct gt_blobs_ops local_blobs = {
 	.status = ingest_status,
 	.list_ingests = ingest_list,
 	.abort = ingest_abort,
+	.note = blob_note,
+	.set_notes = blob_set_notes,
 };

@@ -37,6 +37,15 @@ GT_MUST_USE struct gt_error *blobs_delete(struct local *l, struct gt_call *call,
 /* The same for one, after its record went: trouble is logged, and left to the next collection. */
 void blob_sweep(struct local *l, struct gt_call *call, const char *digest);
 
+/* notes.c */
+GT_MUST_USE struct gt_error *blob_note(struct gt_services *s, struct gt_call *call,
+				       const char *digest, char **out);
+GT_MUST_USE struct gt_error *blob_set_notes(struct gt_services *s, struct gt_call *call,
+					    const struct gt_strv *digests,
+					    const struct gt_strv *notes);
+/* With the record of the blob. */
+GT_MUST_USE struct gt_error *note_drop(struct gt_txn *t, const char *ns, const char *digest);
+
 /* Adds the content store's refs of a namespace's ingests to 'out'; drops the ingests of such. */
 GT_MUST_USE struct gt_error *ingest_backends(struct gt_txn *t, const char *ns,
 					     struct gt_strv *out);

@@ -164,6 +164,44 @@ START_TEST(test_blob_life)
 }
 END_TEST
 
+static char *note_of(struct gt_call *call, const char *digest)
+{
+	char *text = NULL;
+
+	ok(gt_error_unless(gt_blobs_note(b.s, call, digest, &text), GT_NOT_FOUND));
+	return text ? text : gt_xstrdup("none");
+}
+
+static void has_note(struct gt_call *call, const char *digest, const char *text)
+{
+	gt_autofree char *note = note_of(call, digest);
+
+	ck_assert_str_eq(note, text);
+}
+
+START_TEST(test_notes)
+{
+	gt_auto(gt_strv) digests = { 0 }, notes = { 0 }, again = { 0 };
+
+	write_blob(&b.call, "hello");
+	gt_strv_add(&digests, HELLO);
+	gt_strv_add(&digests, WORLD);
+	gt_strv_add(&notes, "of hello");
+	gt_strv_add(&notes, "of world");
+	gt_strv_add(&again, "more");
+	gt_strv_add(&again, "of hello");
+	ok(gt_blobs_set_notes(b.s, &b.call, &digests, &notes));
+	has_note(&b.call, HELLO, "of hello");
+	has_note(&b.call, WORLD, "none"); /* there is no such blob */
+	has_note(&other, HELLO, "none");
+	ok(gt_blobs_set_notes(b.s, &b.call, &digests, &again));
+	has_note(&b.call, HELLO, "more");
+	ok(gt_blobs_remove(b.s, &b.call, HELLO));
+	write_blob(&b.call, "hello");
+	has_note(&b.call, HELLO, "none"); /* it went with the blob */
+}
+END_TEST
+
 START_TEST(test_commit_wrong)
 {
 	gt_autoptr(gt_writer) w = NULL;
@@ -383,6 +421,7 @@ TCase *content_tests(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_blob_life);
+	tcase_add_test(t, test_notes);
 	tcase_add_test(t, test_commit_wrong);
 	tcase_add_test(t, test_resume);
 	tcase_add_test(t, test_abort);

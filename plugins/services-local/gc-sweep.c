@@ -112,6 +112,8 @@ static struct gt_error *record_sweep(struct gt_txn *t, struct sweep *s, struct g
 
 	if (!e)
 		gone_add(s, *parts[0], parts[1], parts[2]);
+	if (!e && *parts[0] == KEY_BLOB)
+		e = note_drop(t, parts[1], parts[2]);
 	return gt_error_unless(e, GT_NOT_FOUND);
 }
 
