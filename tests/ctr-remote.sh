@@ -144,6 +144,43 @@ run_all() { # NAME CTR...: every command that both can serve
 
 start_gantryd || { tail "$work/gantryd.log"; echo "Bail out! gantryd does not serve"; exit 1; }
 run_all gantryd "$ctr_program"
+
+# --- what only gantryd serves -------------------------------------------------------
+try ctr images import "$image"
+try ctr system df --json
+is "$status" 0 "system df"
+ok "it tells what takes the space" jq -e 'map(select(.type == "content" and .namespace == "'"$ns"'")) | .[0].size > 100000' <<<"$out"
+manifest=$(ctr images ls | awk -v n="$image_name" '$1 == n { print $3 }')
+try ctr system gc --explain "$image_name"
+like "$out" "image $image_name" "system gc --explain"
+try ctr system gc --explain "$manifest"
+like "$out" "image $image_name.*target.*$manifest" "a digest is kept by its image"
+try ctr system gc --explain none.example/none:1
+like "$status/$err" "^1/.*not found" "what is not there"
+head -c 100000 /dev/urandom | ctr content ingest --expected-size 100000 stray
+try ctr system gc
+like "$status/$out" "^0/removed 1 blob; freed 97" "system gc"
+try ctr system prune
+like "$status" "^0$" "system prune"
+try ctr events --since 0 --no-follow --sequence
+like "$out" "^1 .*/images/(create|update) .*" "events --since: from the beginning, with their numbers"
+last=$(awk 'END { print $1 }' <<<"$out")
+try ctr images label "$image_name" since=yes
+try ctr events --since "$last" --no-follow --sequence
+like "$out" "^$((last + 1)) [^
+]*/images/update [^
+]*\"since\":\"yes\"[^
+]*$" "and from a number on"
+"$ctr_program" events --since "$((last + 1))" --sequence >"$work/since" 2>&1 &
+pid=$!
+ctr images label "$image_name" since=
+ok "those that follow have numbers, too" wait_for 20 grep -q "^$((last + 2)) .*/images/update" "$work/since"
+kill $pid
+wait $pid 2>/dev/null
+try ctr events --since 0 --no-follow 'topic~=['
+like "$status/$err" "^1/.*filter" "a bad filter"
+try ctr images rm --sync "$image_name"
+
 ok "the command line was in the daemon's hands" sh -c "'$ctr_program' info | grep -q '\"pid\": $gantryd_pid'"
 end_gantryd
 is "$status" 0 "gantryd ends"
@@ -152,4 +189,8 @@ is "$status/$out" "0/" "with no daemon the root is the command line's again"
 
 start_containerd
 run_all containerd "$ctr_program" --address "$work/cd/sock"
+for command in "system df" "system gc" "system gc --explain x"; do
+	try ctr --address "$work/cd/sock" $command
+	like "$status/$err" "^1/.*this daemon is containerd 1[^ ]*, which cannot .*: only gantryd can" "containerd: $command"
+done
 done_testing

@@ -55,6 +55,7 @@ struct frontend {
 	X(sandbox_store, "containerd.services.sandbox.v1.Store")                                   \
 	X(snapshots, "containerd.services.snapshots.v1.Snapshots")                                 \
 	X(streaming, "containerd.services.streaming.v1.Streaming")                                 \
+	X(system, "gantry.services.system.v1.System")                                              \
 	X(tasks, "containerd.services.tasks.v1.Tasks")                                             \
 	X(transfer, "containerd.services.transfer.v1.Transfer")                                    \
 	X(version, "containerd.services.version.v1.Version")

@@ -86,6 +86,7 @@ static const struct gt_services_ops remote_ops = {
 	.stream = &remote_stream,
 	.controllers = &remote_controllers,
 	.activations = &remote_activations,
+	.system = &remote_system,
 };
 
 GT_PLUGIN(services_remote) = {

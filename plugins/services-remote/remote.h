@@ -73,6 +73,14 @@ extern const struct gt_introspection_ops remote_introspection;
 extern const struct gt_stream_ops remote_stream;
 extern const struct gt_controllers_ops remote_controllers;
 extern const struct gt_activations_ops remote_activations;
+extern const struct gt_system_ops remote_system;
+
+/*
+ * system.c: what only Gantry's daemon serves. Where the peer has no such service the error says which daemon
+ * it is; takes 'e', which may be NULL.
+ */
+GT_MUST_USE struct gt_error *remote_gantry_only_take(struct gt_services *s, const struct gt_call *call,
+						     struct gt_error *e, const char *what);
 
 /* blob-read.c, blob-write.c */
 GT_MUST_USE struct gt_error *remote_reader(struct gt_services *s, struct gt_call *call,
