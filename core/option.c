@@ -66,6 +66,12 @@ void gt_option_expects(const struct gt_option *o, struct gt_buf *out)
 		break;
 	case GT_OPTION_DURATION:
 		gt_buf_adds(out, "a duration such as \"10s\", \"1h30m\" or \"500ms\"");
+		if (o->min || o->max) {
+			gt_buf_adds(out, ", from ");
+			gt_duration_print(o->min, out);
+			gt_buf_adds(out, " to ");
+			gt_duration_print(o->max, out);
+		}
 		break;
 	case GT_OPTION_ENUM:
 		gt_buf_adds(out, "one of ");
@@ -152,7 +158,8 @@ struct gt_error *gt_option_set(const struct gt_option *o, void *config, const st
 	case GT_OPTION_DURATION: {
 		int64_t ns;
 
-		if (!is_string || !gt_duration_parse(v->text, &ns) || ns < 0)
+		if (!is_string || !gt_duration_parse(v->text, &ns) || ns < 0 ||
+		    ((o->min || o->max) && (ns < o->min || ns > o->max)))
 			break;
 		*(int64_t *)field(o, config) = ns;
 		return NULL;

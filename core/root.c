@@ -141,10 +141,10 @@ void gt_host_set_hooks(struct gt_host *h, const struct gt_host_hooks *hooks)
 struct gt_error *gt_frontend_announce(const struct gt_init *init, const char *address)
 {
 	struct gt_host *h = init->host;
-	gt_autofree char *line = gt_strf("%s\n", address);
+	gt_autofree char *line = gt_strf("%s\n", address ? address : "");
 	ssize_t len = (ssize_t)strlen(line);
 
-	if (h->is_daemon && (pwrite(h->lock_fd, line, len, 0) != len || ftruncate(h->lock_fd, len) < 0))
+	if (address && h->is_daemon && (pwrite(h->lock_fd, line, len, 0) != len || ftruncate(h->lock_fd, len) < 0))
 		return gt_error_errno(gt_file_class(errno), errno, "write %s to the root's lock",
 				      address);
 	if (h->hooks.ready)

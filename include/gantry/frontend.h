@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kind `frontend`: what a user or a program talks to. It needs the services and nothing else.
+ * Kind `frontend`: what a user or a program talks to, or what acts by itself on what the services show. It
+ * needs the services and nothing else.
  */
 #ifndef GANTRY_FRONTEND_H
 #define GANTRY_FRONTEND_H
@@ -34,8 +35,9 @@ struct gt_frontend_ops {
 };
 
 /*
- * For a frontend that serves, once it does: where others reach this process. A program that finds the
- * root held learns it from there; the service manager is told that the daemon is ready.
+ * For a frontend that serves, once it does: where others reach the services of this process. A program that
+ * finds the root held learns it from there; NULL: not by this frontend. The service manager is told that the
+ * daemon is ready when all its frontends have said so.
  */
 GT_MUST_USE struct gt_error *gt_frontend_announce(const struct gt_init *init, const char *address);
 

@@ -30,7 +30,7 @@ struct gt_option {
 	size_t offset; /* of the field in the plugin's struct */
 	const char *value; /* the default, as it would stand in the file, without quotes */
 	const char *text; /* one or two sentences; the manual and the comments come from it */
-	int64_t min, max; /* INT; both 0: no range */
+	int64_t min, max; /* INT, DURATION; both 0: no range */
 	const char *choices; /* ENUM: the words, separated by '|' */
 	/*
 	 * Takes effect on SIGHUP: the host writes the new value in place. The plugin reads it anew each

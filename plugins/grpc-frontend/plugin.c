@@ -3,11 +3,12 @@
 
 #include "events-owed.h"
 #include "frontend.h"
-#include "listen.h"
+#include "ttrpc.h"
 #include "streaming.h"
 
 #include <gantry/api-system.h>
 #include <gantry/log.h>
+#include <net/listen.h>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -98,7 +99,7 @@ static struct gt_error *serve(struct frontend *f, struct gt_call *call, const ch
 	if (!e)
 		e = grpc_ttrpc_start(f, address, &events);
 	if (!e)
-		e = grpc_listen(address, f->config->uid, f->config->gid, &fd);
+		e = gt_listen_unix(address, f->config->uid, f->config->gid, &fd);
 	if (!e)
 		e = gt_grpc_server_listen_take(server, fd, &peers);
 	if (!e) {

@@ -3,9 +3,10 @@
 #include <config.h>
 
 #include "frontend.h"
-#include "listen.h"
+#include "ttrpc.h"
 
 #include <gantry/log.h>
+#include <net/listen.h>
 #include <ttrpc/server.h>
 
 #include "containerd.services.events.ttrpc.v1.pb-c.h"
@@ -112,7 +113,7 @@ struct gt_error *grpc_ttrpc_start(struct frontend *f, const char *address, struc
 		e = gt_loop_watch(t->loop, &t->stop, t->stop_fd, EPOLLIN);
 	if (!e) {
 		t->server = gt_ttrpc_server_new(t->loop, &t->service, 1);
-		e = grpc_listen(path, f->config->uid, f->config->gid, &fd);
+		e = gt_listen_unix(path, f->config->uid, f->config->gid, &fd);
 	}
 	if (!e)
 		t->path = gt_steal(&path);

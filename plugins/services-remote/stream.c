@@ -206,6 +206,8 @@ static struct gt_error *replay(struct gt_services *s, struct gt_call *call,
 	e = stream_begin(s, call, t, after + 1);
 	while (!e && eventfd_read(t->caught_up, &n) < 0)
 		e = wait_readable(call, t->caught_up, -1);
+	if (!e && eventfd_read(t->ended, &n) == 0) /* before all was sent */
+		e = gt_steal(&t->error);
 	if (e) {
 		unsubscribe(s, t);
 		return e;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "listen.h"
+#include <net/listen.h>
 
 #include <gantry/buf.h>
 #include <gantry/file.h>
 
 #include <errno.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,7 +50,7 @@ static struct gt_error *folder_make(const char *path)
 	return gt_file_mkdirs(dir, 0711);
 }
 
-struct gt_error *grpc_listen(const char *path, int64_t uid, int64_t gid, int *out)
+struct gt_error *gt_listen_unix(const char *path, int64_t uid, int64_t gid, int *out)
 {
 	gt_autofd int fd = -1;
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -73,6 +74,52 @@ struct gt_error *grpc_listen(const char *path, int64_t uid, int64_t gid, int *ou
 				      (long long)uid, (long long)gid);
 	if (listen(fd, BACKLOG) < 0)
 		return gt_error_errno(GT_UNKNOWN, errno, "listen on %s", path);
+	*out = gt_steal_fd(&fd);
+	return NULL;
+}
+
+/* "HOST:PORT" taken apart; '*host' "" where there is none. */
+static struct gt_error *address_split(const char *address, char **host, const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len = colon ? (size_t)(colon - address) : 0;
+
+	if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+	    strlen(colon + 1) > 5)
+		return gt_error_new(GT_INVALID_ARGUMENT,
+				    "address \"%s\": expected ADDRESS:PORT, such as 127.0.0.1:1338",
+				    address);
+	*port = colon + 1;
+	if (len >= 2 && *address == '[' && address[len - 1] == ']')
+		*host = gt_xstrndup(address + 1, len - 2);
+	else
+		*host = gt_xstrndup(address, len);
+	return NULL;
+}
+
+struct gt_error *gt_listen_tcp(const char *address, int *out)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+					.ai_socktype = SOCK_STREAM };
+	gt_autofree char *host = NULL;
+	struct addrinfo *found = NULL;
+	gt_autofd int fd = -1;
+	const char *port;
+	int on = 1, err, bad;
+
+	GT_TRY(address_split(address, &host, &port));
+	err = getaddrinfo(*host ? host : NULL, port, &hints, &found);
+	if (err)
+		return gt_error_new(GT_INVALID_ARGUMENT, "address \"%s\": %s", address,
+				    gai_strerror(err));
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bad = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	      bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0;
+	err = errno;
+	freeaddrinfo(found);
+	if (bad)
+		return gt_error_errno(err == EADDRINUSE ? GT_ALREADY_EXISTS : GT_UNKNOWN, err,
+				      "listen on %s", address);
 	*out = gt_steal_fd(&fd);
 	return NULL;
 }
