@@ -95,7 +95,9 @@ struct gt_error *gt_host_hold(struct gt_host *h, int timeout)
 			nanosleep(&pause, NULL);
 			continue;
 		}
-		holder_read(h->lock_fd, &holder);
+		/* What stands there may be a dead daemon's: shared, it is programs that hold the lock. */
+		if (flock(h->lock_fd, LOCK_SH | LOCK_NB) < 0)
+			holder_read(h->lock_fd, &holder);
 		lock_close(h);
 		if (holder.len)
 			return gt_error_new(GT_UNAVAILABLE, "root %s is held by a daemon at %s", root,
