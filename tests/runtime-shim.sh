@@ -125,12 +125,20 @@ is "$(ls "$bundles")" "" "and its bundle is gone"
 if [ -x /usr/bin/ctr ] && start_gantryd; then
 	g_ctr run -d $B g1 sh -c 'trap "exit 8" TERM; while :; do sleep 0.1; done' </dev/null
 	pid=$(g_ctr tasks ls | awk '$1 == "g1" { print $2 }')
+	g_ctr events >"$work/events" 2>&1 &
+	events_pid=$!
 	end_gantryd KILL
+	wait $events_pid
 	ok "a daemon is killed: the task runs on" test -e "/proc/$pid"
 	start_gantryd
 	is "$(g_ctr tasks ls | awk '$1 == "g1" { print $2, $3 }')" "$pid RUNNING" "the next one finds it again"
 	is "$(g_ctr tasks exec --fifo-dir "$work/gfifo" --exec-id e1 g1 echo back </dev/null)" back "and can exec in it"
+	g_ctr events >"$work/events" 2>&1 &
+	events_pid=$!
+	sleep 1
 	g_ctr tasks kill g1
+	ok "its shim's events come" wait_for 20 grep -q '/tasks/exit.*"g1"' "$work/events"
+	kill $events_pid
 	ok "and kill it" wait_for 10 sh -c "/usr/bin/ctr --address '$gantryd_socket' tasks ls | grep -q 'g1 .*STOPPED'"
 	g_ctr tasks rm g1 2>/dev/null
 	g_ctr containers rm g1

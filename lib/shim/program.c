@@ -31,9 +31,19 @@ bool gt_shim_program_is_ours(const char *path)
 	return !strcmp(slash ? slash + 1 : path, "containerd-shim-gantry-v1");
 }
 
+/* Ours needs no daemon for its events; what others cannot send to one, they try for a while and drop. */
+static void add_events_address(const struct gt_shim_settings *s, const char *program,
+			       const char *address, struct gt_strv *env)
+{
+	if (*s->config->events_address)
+		gt_strv_addf(env, "TTRPC_ADDRESS=%s", s->config->events_address);
+	else if (!gt_shim_program_is_ours(program))
+		gt_strv_addf(env, "TTRPC_ADDRESS=%s.ttrpc", address);
+}
+
 /* Ours without what speaks of another daemon, and with what a shim is told. */
-static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b, const char *address,
-		     struct gt_strv *env)
+static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b,
+		     const char *program, const char *address, struct gt_strv *env)
 {
 	static const char *const ours[] = { "GOMAXPROCS=", "TTRPC_ADDRESS=", "GRPC_ADDRESS=",
 					    "NAMESPACE=", "MAX_SHIM_VERSION=",
@@ -48,8 +58,7 @@ static void make_env(const struct gt_shim_settings *s, const struct gt_bundle *b
 			gt_strv_add(env, *v);
 	}
 	gt_strv_add(env, "GOMAXPROCS=2");
-	if (*s->config->events_address)
-		gt_strv_addf(env, "TTRPC_ADDRESS=%s", s->config->events_address);
+	add_events_address(s, program, address, env);
 	gt_strv_addf(env, "GRPC_ADDRESS=%s", address);
 	gt_strv_addf(env, "NAMESPACE=%s", b->ns);
 	gt_strv_addf(env, "MAX_SHIM_VERSION=%u", s->max_version ? s->max_version : 2);
@@ -124,7 +133,7 @@ struct gt_error *gt_shim_program_start(const struct gt_shim_settings *s, const s
 	int status = 0;
 	struct gt_error *e;
 
-	make_env(s, b, address, &env);
+	make_env(s, b, program, address, &env);
 	make_args(s, b, program, address, &argv);
 	gt_strv_add(&argv, "start");
 	pack_options(options, &input);
@@ -202,7 +211,7 @@ struct gt_error *gt_shim_program_delete(const struct gt_shim_settings *s, const 
 	int status = 0;
 	struct gt_error *e;
 
-	make_env(s, b, address, &env);
+	make_env(s, b, program, address, &env);
 	make_args(s, b, program, address, &argv);
 	gt_strv_add(&argv, "-bundle");
 	gt_strv_add(&argv, b->path);

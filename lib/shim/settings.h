@@ -21,8 +21,9 @@ struct gt_shim_config {
 /* For the plugin's table of options. */
 #define GT_SHIM_OPTIONS                                                                           \
 	GT_OPT_PATH(struct gt_shim_config, events_address, "",                                     \
-		    "The socket to which shims send their events; empty: they write them to the "  \
-		    "journal in the configuration's state."),                                      \
+		    "The socket to which shims send their events; empty: Gantry's own write them " \
+		    "to the journal in the configuration's state, others send them to gantryd's "  \
+		    "gantry.sock.ttrpc there."),                                                   \
 	GT_OPT_DURATION(struct gt_shim_config, start_timeout, "10s",                               \
 			"How long a shim may take until it can be called."),                       \
 	GT_OPT_DURATION(struct gt_shim_config, connect_timeout, "5s",                              \
