@@ -7,32 +7,7 @@ import struct
 import sys
 import time
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST, SETTINGS, PING, CONTINUATION = 0, 1, 3, 4, 6, 9
-
-
-def frame(kind, flags, stream, body=b""):
-    return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body
-
-
-def field(name, value):
-    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
-def call(stream, path, message, flags=1, namespace=b"default"):
-    block = field(b":method", b"POST") + field(b":scheme", b"http") + field(b":path", path)
-    block += field(b":authority", b"localhost") + field(b"content-type", b"application/grpc")
-    block += field(b"containerd-namespace", namespace)
-    body = struct.pack(">BI", 0, len(message)) + message
-    return frame(HEADERS, 4, stream, block) + frame(DATA, flags, stream, body)
-
-
-def connect(path):
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(30)
-    s.connect(path)
-    s.sendall(PREFACE + frame(SETTINGS, 0, 0))
-    return s
+from grpc_client import CONTINUATION, DATA, HEADERS, PING, PREFACE, RST, SETTINGS, call, connect, field, frame
 
 
 def send(s, data):
