@@ -323,6 +323,17 @@ struct gt_error *gt_bundle_program(const struct gt_bundle *b, char **path)
 	return NULL;
 }
 
+struct gt_error *gt_bundle_attach(const struct gt_bundle *b, const char *sandbox)
+{
+	return gt_error_wrap(write_file(b->fd, "sandbox", 0600, sandbox, strlen(sandbox)),
+			     "bundle %s", b->path);
+}
+
+bool gt_bundle_is_attached(const struct gt_bundle *b)
+{
+	return faccessat(b->fd, "sandbox", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool gt_bundle_is_grouped(const struct gt_bundle *b)
 {
 	gt_auto(gt_buf) spec = GT_BUF_INIT;

@@ -81,6 +81,12 @@ GT_MUST_USE struct gt_error *gt_bundle_program(const struct gt_bundle *b, char *
 /* The annotations by which a spec asks for a shim that it shares: the first that is there. Ended by NULL. */
 extern const char *const gt_bundle_group_keys[];
 
+/*
+ * Notes that the task is in a sandbox, whose shim holds it: that goes with the sandbox, not with the task.
+ */
+GT_MUST_USE struct gt_error *gt_bundle_attach(const struct gt_bundle *b, const char *sandbox);
+bool gt_bundle_is_attached(const struct gt_bundle *b);
+
 /* Whether the spec asks for a shim that it shares with other tasks. */
 bool gt_bundle_is_grouped(const struct gt_bundle *b);
 

@@ -3,6 +3,7 @@
 
 #include <shim/message.h>
 #include <shim/program.h>
+#include <shim/sandbox.h>
 #include <shim/task.h>
 
 #include <proc/grace.h>
@@ -107,10 +108,43 @@ static struct gt_error *add_log(int log, struct gt_error *e)
 	return gt_error_wrap(e, "shim says: %.500s", line);
 }
 
+/* The shim of the sandbox that the task belongs to, if that holds tasks too: else no address. */
+static struct gt_error *find_sandbox(const struct creation *c, struct gt_shim_endpoint *at)
+{
+	const struct gt_shim_settings *s = &c->runtime->settings;
+	struct gt_bundles all;
+	struct gt_error *e;
+
+	if (!c->req->sandbox || !*c->req->sandbox)
+		return NULL;
+	gt_bundles_init(&all, s->state, s->root, GT_SHIM_SANDBOXES);
+	e = gt_shim_sandbox_endpoint(&all, c->call->ns, c->req->sandbox, at);
+	gt_bundles_done(&all);
+	if (gt_error_class(e) == GT_NOT_FOUND) { /* a name that only groups, or one held by a container */
+		gt_error_free(e);
+		e = NULL;
+	}
+	if (e || !at->address || at->version >= 3)
+		return e;
+	gt_shim_endpoint_done(at);
+	return NULL;
+}
+
+/* A shim of the task's own, or of its group. */
+static struct gt_error *start_shim(const struct creation *c, struct gt_shim_endpoint *at)
+{
+	const struct gt_shim_settings *s = &c->runtime->settings;
+	struct gt_call within = gt_shim_call_within(c->call, s->config->start_timeout);
+	struct gt_error *e = gt_shim_program_start(s, c->bundle, &within, c->program, c->start, at);
+
+	if (gt_error_class(e) == GT_DEADLINE_EXCEEDED && within.deadline != c->call->deadline)
+		e = gt_error_reclass(e, GT_UNAVAILABLE);
+	return e;
+}
+
 static struct gt_error *bring_up(struct creation *c, uint32_t *pid)
 {
 	struct gt_shim_runtime *r = c->runtime;
-	struct gt_call start = gt_shim_call_within(c->call, r->settings.config->start_timeout);
 	struct gt_shim_endpoint at = { 0 };
 	struct gt_error *e;
 	bool dead;
@@ -119,11 +153,13 @@ static struct gt_error *bring_up(struct creation *c, uint32_t *pid)
 
 	if (!r->settings.lazy_work || (c->req->checkpoint && *c->req->checkpoint))
 		GT_TRY(gt_bundle_work(c->bundle));
-	e = gt_shim_program_start(&r->settings, c->bundle, &start, c->program, c->start, &at);
-	if (gt_error_class(e) == GT_DEADLINE_EXCEEDED && start.deadline != c->call->deadline)
-		e = gt_error_reclass(e, GT_UNAVAILABLE);
-	GT_TRY(e);
-	e = gt_shim_endpoint_save(c->bundle->fd, &at);
+	GT_TRY(find_sandbox(c, &at));
+	if (at.address)
+		e = gt_bundle_attach(c->bundle, c->req->sandbox);
+	else
+		e = start_shim(c, &at);
+	if (!e)
+		e = gt_shim_endpoint_save(c->bundle->fd, &at);
 	if (!e)
 		e = gt_shim_task_connect(r, c->call, &at, c->req->id, &dead, &c->task);
 	gt_shim_endpoint_done(&at);

@@ -108,8 +108,11 @@ bool gt_shim_dismiss(struct gt_shim_runtime *r, const struct gt_call *call, stru
 {
 	int timeout = r->settings.config->shutdown_timeout / MS;
 	bool grouped = gt_bundle_is_grouped(b), gone = false;
-	gt_autoptr(gt_error) e = call_shutdown(t, call);
+	gt_autoptr(gt_error) e = NULL;
 
+	if (gt_bundle_is_attached(b))
+		return true;
+	e = call_shutdown(t, call);
 	if (e && (gt_ttrpc_client_is_open(t->client) || !dismiss_again(r, call, t, &gone)))
 		return false;
 	gt_error_free(gt_steal(&e));
