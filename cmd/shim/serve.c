@@ -138,6 +138,11 @@ static void become_server(void)
 	if (null > 2)
 		close(null);
 	oom_score_raise();
+	/*
+	 * Of a runtime program in Go, which lives for milliseconds, one thread runs at a time: where many
+	 * containers start at once those threads only take the processors from each other.
+	 */
+	setenv("GOMAXPROCS", "1", 1);
 	/* Few and small blocks, and what is freed goes back. */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, 32 * 1024);
