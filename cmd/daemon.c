@@ -82,6 +82,8 @@ static void reload(struct daemon *d)
 	if (!e)
 		e = gt_host_reload(d->host, newer);
 	gt_config_free(newer);
+	if (!e)
+		gt_log_info("the configuration was loaded again");
 	gt_log_warn_take(e, "the configuration was not loaded again");
 	notify_send(&d->notify, "READY=1");
 }
@@ -106,6 +108,7 @@ static struct gt_error *signals_serve(struct daemon *d, int fd)
 static struct gt_error *frontends_open(struct daemon *d, int argc, char **argv)
 {
 	gt_auto(gt_strv) ids = { 0 };
+	struct gt_frontend *frontend;
 
 	GT_TRY(gt_host_daemon_frontends(d->host, &ids));
 	if (!ids.n || ids.n > FRONTENDS_MAX)
@@ -114,10 +117,15 @@ static struct gt_error *frontends_open(struct daemon *d, int argc, char **argv)
 					  : "no frontend that serves is active (active.frontends); at "
 					    "most %d can be",
 				    FRONTENDS_MAX);
-	for (; d->n < ids.n; d->n++) {
+	for (size_t i = 0; i < ids.n; i++) {
 		struct running *r = &d->running[d->n];
+		bool is_skipped;
 
-		GT_TRY(gt_host_frontend(d->host, ids.v[d->n], &r->frontend));
+		GT_TRY(gt_host_daemon_frontend(d->host, ids.v[i], &frontend, &is_skipped));
+		if (is_skipped)
+			continue;
+		d->n++;
+		r->frontend = frontend;
 		r->call = (struct gt_call)GT_CALL_INIT;
 		r->call.cancel = d->cancel;
 		r->argc = argc;

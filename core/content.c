@@ -54,14 +54,14 @@ struct gt_error *gt_content_info(struct gt_content *c, struct gt_call *call, con
 				 struct gt_blob_info *out)
 {
 	GT_TRY(gt_digest_check(digest));
-	return c->ops->info(c, call, digest, out);
+	return GT_OP(content, c, info, call, digest, out);
 }
 
 struct gt_error *gt_content_reader(struct gt_content *c, struct gt_call *call, const char *digest,
 				   struct gt_reader **out)
 {
 	GT_TRY(gt_digest_check(digest));
-	return c->ops->reader(c, call, digest, out);
+	return GT_OP(content, c, reader, call, digest, out);
 }
 
 struct gt_error *gt_content_writer(struct gt_content *c, struct gt_call *call, const char *ref,
@@ -72,27 +72,27 @@ struct gt_error *gt_content_writer(struct gt_content *c, struct gt_call *call, c
 		GT_TRY(gt_digest_check(expected));
 	if (total < 0)
 		return gt_error_new(GT_INVALID_ARGUMENT, "ingest %s: size %" PRId64, ref, total);
-	return c->ops->writer(c, call, ref, total, expected, out);
+	return GT_OP(content, c, writer, call, ref, total, expected, out);
 }
 
 struct gt_error *gt_content_remove(struct gt_content *c, struct gt_call *call, const char *digest)
 {
 	GT_TRY(gt_digest_check(digest));
-	return c->ops->remove(c, call, digest);
+	return GT_OP(content, c, remove, call, digest);
 }
 
 struct gt_error *gt_content_walk(struct gt_content *c, struct gt_call *call,
 				 struct gt_error *(*fn)(void *, const struct gt_blob_info *),
 				 void *arg)
 {
-	return c->ops->walk(c, call, fn, arg);
+	return GT_OP(content, c, walk, call, fn, arg);
 }
 
 struct gt_error *gt_content_status(struct gt_content *c, struct gt_call *call, const char *ref,
 				   struct gt_ingest_info *out)
 {
 	GT_TRY(gt_op_required("ingest reference", ref));
-	return c->ops->status(c, call, ref, out);
+	return GT_OP(content, c, status, call, ref, out);
 }
 
 struct gt_error *gt_content_walk_ingests(struct gt_content *c, struct gt_call *call,
@@ -100,13 +100,13 @@ struct gt_error *gt_content_walk_ingests(struct gt_content *c, struct gt_call *c
 								const struct gt_ingest_info *),
 					 void *arg)
 {
-	return c->ops->walk_ingests(c, call, fn, arg);
+	return GT_OP(content, c, walk_ingests, call, fn, arg);
 }
 
 struct gt_error *gt_content_abort(struct gt_content *c, struct gt_call *call, const char *ref)
 {
 	GT_TRY(gt_op_required("ingest reference", ref));
-	return c->ops->abort(c, call, ref);
+	return GT_OP(content, c, abort, call, ref);
 }
 
 struct gt_error *gt_reader_pread(struct gt_reader *r, void *buf, size_t len, int64_t off,

@@ -26,7 +26,7 @@ struct gt_error *gt_differ_apply(struct gt_differ *d, struct gt_call *call,
 				 const struct gt_mounts *mounts, struct gt_diff_result *out)
 {
 	GT_TRY(gt_op_required("media type of the layer", desc->media_type));
-	return d->ops->apply(d, call, desc, blob, mounts, out);
+	return GT_OP(differ, d, apply, call, desc, blob, mounts, out);
 }
 
 struct gt_error *gt_differ_diff(struct gt_differ *d, struct gt_call *call,
@@ -35,20 +35,20 @@ struct gt_error *gt_differ_diff(struct gt_differ *d, struct gt_call *call,
 				struct gt_diff_result *out)
 {
 	GT_TRY(gt_op_check(d->ops->diff, d->init, "diff"));
-	return d->ops->diff(d, call, lower, upper, o, w, out);
+	return GT_OP(differ, d, diff, call, lower, upper, o, w, out);
 }
 
 struct gt_error *gt_metadata_update(struct gt_metadata *m, struct gt_call *call,
 				    struct gt_error *(*fn)(struct gt_txn *, void *), void *arg)
 {
 	GT_TRY(gt_call_check(call));
-	return m->ops->update(m, call, fn, arg);
+	return GT_OP(metadata, m, update, call, fn, arg);
 }
 
 struct gt_error *gt_metadata_view(struct gt_metadata *m, struct gt_call *call,
 				  struct gt_error *(*fn)(struct gt_txn *, void *), void *arg)
 {
-	return m->ops->view(m, call, fn, arg);
+	return GT_OP(metadata, m, view, call, fn, arg);
 }
 
 static struct gt_error *key_check(struct gt_slice key)

@@ -7,6 +7,7 @@
 #include "core/event.h"
 #include "core/kind.h"
 #include "core/loader.h"
+#include "core/op.h"
 #include "core/option.h"
 #include "core/slot.h"
 
@@ -44,6 +45,7 @@ static void slot_free(struct slot *s)
 	}
 	gt_module_free(s->module);
 	gt_error_free(s->error);
+	free(s->counts);
 	free(s->root);
 	free(s->state_dir);
 	free(s->name);
@@ -124,6 +126,8 @@ static struct gt_error *instance_open(struct slot *s)
 		GT_TRY(gt_folders_prepare(s->host));
 	s->root = gt_strf("%s/%s.%s", set->root, gt_kind_type(p->kind), p->id);
 	s->state_dir = gt_strf("%s/%s.%s", set->state, gt_kind_type(p->kind), p->id);
+	if (!s->counts)
+		s->counts = gt_op_counts_new(p->kind);
 	s->init = (struct gt_init){
 		.size = sizeof(s->init),
 		.host = s->host,
@@ -136,6 +140,7 @@ static struct gt_error *instance_open(struct slot *s)
 		.events = s->host->events,
 		.base_root = set->root,
 		.base_state = set->state,
+		.counts = s->counts,
 	};
 	if (p->kind == GT_CONTENT || p->kind == GT_SNAPSHOTTER || p->kind == GT_METADATA)
 		GT_TRY(gt_folder_make(s->root, 0700));
@@ -340,6 +345,7 @@ struct gt_host *gt_host_new(const struct gt_config *config)
 	/* A plugin's open may ask for the plugins that it needs. */
 	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&h->lock, &a);
+	pthread_mutex_init(&h->samples_lock, NULL);
 	pthread_mutexattr_destroy(&a);
 	return h;
 }
@@ -509,6 +515,7 @@ void gt_host_close(struct gt_host *h)
 	if (h->lock_fd >= 0)
 		close(h->lock_fd);
 	pthread_mutex_destroy(&h->lock);
+	pthread_mutex_destroy(&h->samples_lock);
 	if (h->own_config)
 		gt_config_free(h->own_config);
 	free(h);

@@ -45,6 +45,10 @@ void gt_host_set_hooks(struct gt_host *h, const struct gt_host_hooks *hooks);
 /* Adds the ids of the active frontends that a daemon runs. */
 GT_MUST_USE struct gt_error *gt_host_daemon_frontends(struct gt_host *h, struct gt_strv *out);
 
+/* One of them, opened; '*skipped', and no error, where it has nothing to do by its configuration. */
+GT_MUST_USE struct gt_error *gt_host_daemon_frontend(struct gt_host *h, const char *id,
+						     struct gt_frontend **out, bool *skipped);
+
 /* Gives open plugins the values that a newer configuration has for their reloadable options. */
 GT_MUST_USE struct gt_error *gt_host_reload(struct gt_host *h, const struct gt_config *newer);
 

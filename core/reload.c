@@ -87,3 +87,22 @@ struct gt_error *gt_host_daemon_frontends(struct gt_host *h, struct gt_strv *out
 	pthread_mutex_unlock(&h->lock);
 	return e;
 }
+
+struct gt_error *gt_host_daemon_frontend(struct gt_host *h, const char *id, struct gt_frontend **out,
+					 bool *skipped)
+{
+	struct gt_error *e = gt_host_frontend(h, id, out);
+	struct slot *s;
+
+	*skipped = false;
+	if (!e)
+		return NULL;
+	pthread_mutex_lock(&h->lock);
+	*skipped = gt_error_unless(gt_slot_find(h, GT_FRONTEND, id, &s), GT_NOT_FOUND) == NULL && s &&
+		   gt_error_class(s->error) == GT_UNIMPLEMENTED;
+	pthread_mutex_unlock(&h->lock);
+	if (!*skipped)
+		return e;
+	gt_error_free(e);
+	return NULL;
+}

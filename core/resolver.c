@@ -60,7 +60,7 @@ struct gt_error *gt_resolver_resolve(struct gt_resolver *r, struct gt_call *call
 	options_fill(o, &all);
 	GT_TRY(options_check(&all));
 	GT_TRY(gt_call_check(call));
-	return r->ops->resolve(r, call, ref, &all, out);
+	return GT_OP(resolver, r, resolve, call, ref, &all, out);
 }
 
 struct gt_error *gt_resolver_fetch(struct gt_resolver *r, struct gt_call *call, const char *ref,
@@ -74,7 +74,7 @@ struct gt_error *gt_resolver_fetch(struct gt_resolver *r, struct gt_call *call, 
 	options_fill(o, &all);
 	GT_TRY(options_check(&all));
 	GT_TRY(gt_call_check(call));
-	return r->ops->fetch(r, call, ref, desc, &all, out);
+	return GT_OP(resolver, r, fetch, call, ref, desc, &all, out);
 }
 
 struct gt_error *gt_resolver_push(struct gt_resolver *r, struct gt_call *call, const char *ref,
@@ -99,7 +99,7 @@ struct gt_error *gt_resolver_push(struct gt_resolver *r, struct gt_call *call, c
 		memcpy(&push, p, p->size < sizeof(push) ? p->size : sizeof(push));
 	push.size = sizeof(push);
 	GT_TRY(gt_call_check(call));
-	GT_TRY(r->ops->push(r, call, ref, desc, blob, &all, &push, &end));
+	GT_TRY(GT_OP(resolver, r, push, call, ref, desc, blob, &all, &push, &end));
 	if (out)
 		*out = end;
 	return NULL;

@@ -40,41 +40,41 @@ struct gt_error *gt_sandboxer_create(struct gt_sandboxer *s, struct gt_call *cal
 				     const struct gt_sandbox_create *req)
 {
 	GT_TRY(name_check(call, req->id));
-	return s->ops->create(s, call, req);
+	return GT_OP(sandboxer, s, create, call, req);
 }
 
 struct gt_error *gt_sandboxer_start(struct gt_sandboxer *s, struct gt_call *call, const char *id,
 				    struct gt_sandbox_instance *out)
 {
 	GT_TRY(name_check(call, id));
-	return s->ops->start(s, call, id, out);
+	return GT_OP(sandboxer, s, start, call, id, out);
 }
 
 struct gt_error *gt_sandboxer_stop(struct gt_sandboxer *s, struct gt_call *call, const char *id,
 				   uint32_t timeout)
 {
 	GT_TRY(name_check(call, id));
-	return s->ops->stop(s, call, id, timeout);
+	return GT_OP(sandboxer, s, stop, call, id, timeout);
 }
 
 struct gt_error *gt_sandboxer_wait(struct gt_sandboxer *s, struct gt_call *call, const char *id,
 				   gt_wait_fn *fn, void *arg)
 {
 	GT_TRY(name_check(call, id));
-	return s->ops->wait(s, call, id, fn, arg);
+	return GT_OP(sandboxer, s, wait, call, id, fn, arg);
 }
 
 struct gt_error *gt_sandboxer_status(struct gt_sandboxer *s, struct gt_call *call, const char *id,
 				     bool verbose, struct gt_sandbox_state *out)
 {
 	GT_TRY(name_check(call, id));
-	return s->ops->status(s, call, id, verbose, out);
+	return GT_OP(sandboxer, s, status, call, id, verbose, out);
 }
 
 struct gt_error *gt_sandboxer_shutdown(struct gt_sandboxer *s, struct gt_call *call, const char *id)
 {
 	GT_TRY(name_check(call, id));
-	return s->ops->shutdown(s, call, id);
+	return GT_OP(sandboxer, s, shutdown, call, id);
 }
 
 struct gt_error *gt_sandboxer_platform(struct gt_sandboxer *s, struct gt_call *call, const char *id,
@@ -82,7 +82,7 @@ struct gt_error *gt_sandboxer_platform(struct gt_sandboxer *s, struct gt_call *c
 {
 	GT_TRY(gt_op_check(s->ops->platform, s->init, "platform"));
 	GT_TRY(name_check(call, id));
-	return s->ops->platform(s, call, id, out);
+	return GT_OP(sandboxer, s, platform, call, id, out);
 }
 
 struct gt_error *gt_sandboxer_metrics(struct gt_sandboxer *s, struct gt_call *call, const char *id,
@@ -90,12 +90,12 @@ struct gt_error *gt_sandboxer_metrics(struct gt_sandboxer *s, struct gt_call *ca
 {
 	GT_TRY(gt_op_check(s->ops->metrics, s->init, "metrics"));
 	GT_TRY(name_check(call, id));
-	return s->ops->metrics(s, call, id, out);
+	return GT_OP(sandboxer, s, metrics, call, id, out);
 }
 
 struct gt_error *gt_sandboxer_update(struct gt_sandboxer *s, struct gt_call *call, const char *id,
 				     const struct gt_sandbox *sandbox, const struct gt_strv *fields)
 {
 	GT_TRY(name_check(call, id));
-	return s->ops->update ? s->ops->update(s, call, id, sandbox, fields) : NULL;
+	return s->ops->update ? GT_OP(sandboxer, s, update, call, id, sandbox, fields) : NULL;
 }

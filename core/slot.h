@@ -27,6 +27,7 @@ struct slot {
 	struct gt_error *error; /* why it FAILED */
 	void *instance;
 	void *config;
+	struct gt_op_counts *counts; /* once it is being opened */
 	char *root;
 	char *state_dir;
 	struct gt_init init;
@@ -40,6 +41,8 @@ struct gt_host {
 	int lock_fd; /* of the root; -1 until the first plugin is opened */
 	bool is_daemon; /* the lock is held alone */
 	struct gt_host_hooks hooks;
+	pthread_mutex_t samples_lock; /* held while the sources are asked */
+	struct gt_sample_source *sources;
 	struct gt_strv retired; /* strings that a reload has replaced, and somebody may still read */
 	pthread_mutex_t lock; /* over all that follows, and over libltdl */
 	struct slot **slots;

@@ -58,7 +58,7 @@ struct gt_error *gt_snapshotter_stat(struct gt_snapshotter *s, struct gt_call *c
 				     const char *key, struct gt_snapshot_info *out)
 {
 	GT_TRY(key_check(key));
-	return s->ops->stat(s, call, key, out);
+	return GT_OP(snapshotter, s, stat, call, key, out);
 }
 
 struct gt_error *gt_snapshotter_prepare(struct gt_snapshotter *s, struct gt_call *call,
@@ -66,7 +66,7 @@ struct gt_error *gt_snapshotter_prepare(struct gt_snapshotter *s, struct gt_call
 					const struct gt_labels *labels, struct gt_mounts *out)
 {
 	GT_TRY(key_check(key));
-	return s->ops->prepare(s, call, key, parent ? parent : "", labels, out);
+	return GT_OP(snapshotter, s, prepare, call, key, parent ? parent : "", labels, out);
 }
 
 struct gt_error *gt_snapshotter_view(struct gt_snapshotter *s, struct gt_call *call, const char *key,
@@ -74,14 +74,14 @@ struct gt_error *gt_snapshotter_view(struct gt_snapshotter *s, struct gt_call *c
 				     struct gt_mounts *out)
 {
 	GT_TRY(key_check(key));
-	return s->ops->view(s, call, key, parent ? parent : "", labels, out);
+	return GT_OP(snapshotter, s, view, call, key, parent ? parent : "", labels, out);
 }
 
 struct gt_error *gt_snapshotter_mounts(struct gt_snapshotter *s, struct gt_call *call,
 				       const char *key, struct gt_mounts *out)
 {
 	GT_TRY(key_check(key));
-	return s->ops->mounts(s, call, key, out);
+	return GT_OP(snapshotter, s, mounts, call, key, out);
 }
 
 struct gt_error *gt_snapshotter_commit(struct gt_snapshotter *s, struct gt_call *call,
@@ -94,14 +94,14 @@ struct gt_error *gt_snapshotter_commit(struct gt_snapshotter *s, struct gt_call 
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "snapshotter %s cannot give a snapshot another parent at commit",
 				    s->init->id);
-	return s->ops->commit(s, call, name, key, o);
+	return GT_OP(snapshotter, s, commit, call, name, key, o);
 }
 
 struct gt_error *gt_snapshotter_remove(struct gt_snapshotter *s, struct gt_call *call,
 				       const char *key)
 {
 	GT_TRY(key_check(key));
-	return s->ops->remove(s, call, key);
+	return GT_OP(snapshotter, s, remove, call, key);
 }
 
 struct gt_error *gt_snapshotter_remove_all(struct gt_snapshotter *s, struct gt_call *call,
@@ -110,9 +110,9 @@ struct gt_error *gt_snapshotter_remove_all(struct gt_snapshotter *s, struct gt_c
 	for (size_t i = 0; i < keys->n; i++)
 		GT_TRY(key_check(keys->v[i]));
 	if (s->ops->remove_all)
-		return s->ops->remove_all(s, call, keys, gone);
+		return GT_OP(snapshotter, s, remove_all, call, keys, gone);
 	for (size_t i = 0; i < keys->n; i++) {
-		struct gt_error *e = s->ops->remove(s, call, keys->v[i]);
+		struct gt_error *e = GT_OP(snapshotter, s, remove, call, keys->v[i]);
 
 		gone[i] = gt_error_class(e) != GT_FAILED_PRECONDITION;
 		GT_TRY(gt_error_unless(gt_error_unless(e, GT_FAILED_PRECONDITION), GT_NOT_FOUND));
@@ -124,7 +124,7 @@ struct gt_error *gt_snapshotter_walk(struct gt_snapshotter *s, struct gt_call *c
 				     struct gt_error *(*fn)(void *, const struct gt_snapshot_info *),
 				     void *arg)
 {
-	return s->ops->walk(s, call, fn, arg);
+	return GT_OP(snapshotter, s, walk, call, fn, arg);
 }
 
 struct gt_error *gt_snapshotter_update(struct gt_snapshotter *s, struct gt_call *call,
@@ -132,7 +132,7 @@ struct gt_error *gt_snapshotter_update(struct gt_snapshotter *s, struct gt_call 
 {
 	GT_TRY(key_check(key));
 	GT_TRY(gt_op_check(s->ops->update, s->init, "update"));
-	return s->ops->update(s, call, key, labels);
+	return GT_OP(snapshotter, s, update, call, key, labels);
 }
 
 struct gt_error *gt_snapshotter_usage(struct gt_snapshotter *s, struct gt_call *call,
@@ -140,18 +140,18 @@ struct gt_error *gt_snapshotter_usage(struct gt_snapshotter *s, struct gt_call *
 {
 	GT_TRY(key_check(key));
 	GT_TRY(gt_op_check(s->ops->usage, s->init, "usage"));
-	return s->ops->usage(s, call, key, out);
+	return GT_OP(snapshotter, s, usage, call, key, out);
 }
 
 struct gt_error *gt_snapshotter_cleanup(struct gt_snapshotter *s, struct gt_call *call)
 {
-	return s->ops->cleanup ? s->ops->cleanup(s, call) : NULL;
+	return s->ops->cleanup ? GT_OP(snapshotter, s, cleanup, call) : NULL;
 }
 
 struct gt_error *gt_snapshotter_sync(struct gt_snapshotter *s, struct gt_call *call)
 {
 	GT_TRY(gt_op_check(s->ops->sync, s->init, "sync"));
-	return s->ops->sync(s, call);
+	return GT_OP(snapshotter, s, sync, call);
 }
 
 bool gt_snapshotter_can_rebase(const struct gt_snapshotter *s)

@@ -7,7 +7,7 @@ set -euo pipefail
 build="gcc g++ make autoconf automake libtool libltdl-dev pkg-config libconfig-dev
 	libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler protobuf-compiler libarchive-dev
 	libisal-dev zlib1g-dev libzstd-dev libssl-dev libjansson-dev libyaml-dev liblmdb-dev libcap-dev
-	libseccomp-dev libcurl4-openssl-dev libtomlplusplus-dev libnghttp2-dev check busybox-static runc"
+	libseccomp-dev libcurl4-openssl-dev libtomlplusplus-dev libnghttp2-dev libmicrohttpd-dev check busybox-static runc"
 tests="clang libclang-rt-14-dev crun containerd containernetworking-plugins nginx-light apparmor iptables
 	iproute2 criu strace python3 procps e2fsprogs attr jq bc skopeo docker.io runsc curl
 	util-linux zstd libcap2-bin binutils docker-registry apache2-utils openssl ca-certificates nghttp2-client"

@@ -78,10 +78,10 @@ try ctr plugins inspect-runtime --runtime "$(built containerd-shim-gantry-v1)"
 is "$status/$(jq -r '.features.ociVersionMin != null or .name != null' <<<"$out")" "0/true" "plugins inspect-runtime"
 try ctr plugins inspect-runtime --runtime nonsense
 is "$status" 1 "plugins inspect-runtime of none"
-try ctr pprof heap
-like "$status/$err" '^1/ctr: Gantry is a C program' "pprof says that there is none"
+try ctr pprof --debug-socket "$work/none.sock" heap
+like "$status/$err" "^1/ctr: connect to the debug socket $work/none.sock .*No such file" "pprof with no daemon"
 for p in block goroutines profile threadcreate trace; do
-	ctr pprof $p >/dev/null 2>&1
+	ctr pprof --debug-socket "$work/none.sock" $p >/dev/null 2>&1
 	is "$?" 1 "pprof $p"
 done
 done_testing

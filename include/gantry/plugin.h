@@ -68,6 +68,7 @@ enum gt_durability {
 
 struct gt_host; /* the core's side; opaque */
 struct gt_events; /* event exchange, <gantry/event.h> */
+struct gt_op_counts; /* the core's; opaque */
 
 /* What a plugin is opened with. It outlives the instance, and so does all that it points to. */
 struct gt_init {
@@ -86,6 +87,7 @@ struct gt_init {
 	struct gt_events *events;
 	const char *base_root; /* `root` of the configuration */
 	const char *base_state; /* `state` of the configuration */
+	struct gt_op_counts *counts; /* the host's own */
 };
 
 /*

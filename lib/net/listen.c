@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -85,7 +86,7 @@ static struct gt_error *address_split(const char *address, char **host, const ch
 	size_t len = colon ? (size_t)(colon - address) : 0;
 
 	if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-	    strlen(colon + 1) > 5)
+	    strlen(colon + 1) > 5 || strtoul(colon + 1, NULL, 10) > 65535)
 		return gt_error_new(GT_INVALID_ARGUMENT,
 				    "address \"%s\": expected ADDRESS:PORT, such as 127.0.0.1:1338",
 				    address);

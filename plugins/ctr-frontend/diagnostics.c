@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `deprecations`, `pprof` and `plugins inspect-runtime`. */
+/* `deprecations` and `plugins inspect-runtime`. */
 #include <config.h>
 
 #include "commands.h"
@@ -47,55 +47,6 @@ const struct ctr_command ctr_deprecations = {
 	.name = "deprecations",
 	.text = "what is used and will go",
 	.commands = (const struct ctr_command *const[]){ &deprecations_list, NULL },
-};
-
-static struct gt_error *run_pprof(struct ctr *c)
-{
-	return gt_error_new(GT_UNIMPLEMENTED,
-			    "Gantry is a C program and has no profiles of Go's (%s); use perf(1) or gdb(1) "
-			    "on its processes",
-			    c->command->name);
-}
-
-static const struct ctr_flag debug_flags[] = {
-	{ .name = "debug", .type = CTR_UINT, .text = "as containerd's; not used" },
-	{ 0 },
-};
-static const struct ctr_flag seconds_flags[] = {
-	{ .name = "seconds", .alias = "s", .type = CTR_DURATION, .text = "as containerd's; not used" },
-	{ 0 },
-};
-static const struct ctr_flag socket_flags[] = {
-	{ .name = "debug-socket",
-	  .alias = "d",
-	  .type = CTR_STRING,
-	  .value = "/run/containerd/debug.sock",
-	  .text = "as containerd's; not used" },
-	{ 0 },
-};
-
-#define PROFILE(word, more)                                                                       \
-	static const struct ctr_command word##_profile = {                                         \
-		.name = #word,                                                                     \
-		.text = "there is none: says what to use",                                         \
-		.flags = (const struct ctr_flag *const[]){ debug_flags, more, NULL },              \
-		.run = run_pprof,                                                                  \
-	}
-PROFILE(block, NULL);
-PROFILE(goroutines, NULL);
-PROFILE(heap, NULL);
-PROFILE(profile, seconds_flags);
-PROFILE(threadcreate, NULL);
-PROFILE(trace, seconds_flags);
-
-const struct ctr_command ctr_pprof = {
-	.name = "pprof",
-	.text = "profiles of a Go program, which this is not",
-	.flags = (const struct ctr_flag *const[]){ socket_flags, NULL },
-	.commands =
-		(const struct ctr_command *const[]){ &block_profile, &goroutines_profile,
-						     &heap_profile, &profile_profile,
-						     &threadcreate_profile, &trace_profile, NULL },
 };
 
 /* The features are JSON by themselves. */

@@ -8,6 +8,8 @@
 
 #include <gantry/api-system.h>
 #include <gantry/log.h>
+#include <gantry/samples.h>
+
 #include <net/listen.h>
 
 #include <sys/resource.h>
@@ -77,6 +79,65 @@ static void still_alive(void *arg)
 	gt_frontend_alive(((struct frontend *)arg)->init);
 }
 
+/* --- figures, under the names that gRPC's servers in Go have for them ----------------------- */
+
+struct collector {
+	gt_sample_fn *fn;
+	void *arg;
+};
+
+static const char *type_of(const struct gt_grpc_method *m)
+{
+	bool client = m->flags & GT_GRPC_CLIENT_STREAM, server = m->flags & GT_GRPC_SERVER_STREAM;
+
+	return client && server ? "bidi_stream" :
+	       client		? "client_stream" :
+	       server		? "server_stream" :
+				  "unary";
+}
+
+static void counts_collect(void *arg, const char *service, const struct gt_grpc_method *m,
+			   const struct gt_grpc_counts *counts)
+{
+	static const char *const codes[] = {
+		"OK",		      "Canceled",	"Unknown",     "InvalidArgument",
+		"DeadlineExceeded",   "NotFound",	"AlreadyExists", "PermissionDenied",
+		"ResourceExhausted",  "FailedPrecondition", "Aborted",	 "OutOfRange",
+		"Unimplemented",      "Internal",	"Unavailable", "DataLoss",
+		"Unauthenticated",
+	};
+	const char *labels[] = { "grpc_method", m->name,  "grpc_service", service,
+				 "grpc_type",	type_of(m), NULL,	  NULL, NULL };
+	const struct collector *c = arg;
+	struct gt_sample s = { .type = GT_SAMPLE_COUNTER, .labels = labels };
+
+	s.name = "grpc_server_started_total";
+	s.help = "Total number of RPCs started on the server.";
+	s.value = (double)counts->started;
+	c->fn(c->arg, &s);
+	s.name = "grpc_server_msg_received_total";
+	s.help = "Total number of RPC stream messages received on the server.";
+	s.value = (double)counts->received;
+	c->fn(c->arg, &s);
+	s.name = "grpc_server_msg_sent_total";
+	s.help = "Total number of gRPC stream messages sent by the server.";
+	s.value = (double)counts->sent;
+	c->fn(c->arg, &s);
+	s.name = "grpc_server_handled_total";
+	s.help = "Total number of RPCs completed on the server, regardless of success or failure.";
+	labels[6] = "grpc_code";
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		labels[7] = codes[i];
+		s.value = (double)counts->handled[i];
+		c->fn(c->arg, &s);
+	}
+}
+
+static void server_collect(void *arg, gt_sample_fn *fn, void *fn_arg)
+{
+	gt_grpc_server_counts(arg, counts_collect, &(struct collector){ fn, fn_arg });
+}
+
 static struct gt_error *serve(struct frontend *f, struct gt_call *call, const char *address)
 {
 	struct gt_grpc_service tables[N_SERVICES];
@@ -85,6 +146,7 @@ static struct gt_error *serve(struct frontend *f, struct gt_call *call, const ch
 		.gid = f->config->gid ? (gid_t)f->config->gid : (gid_t)-1,
 	};
 	struct gt_grpc_server *server = NULL;
+	struct gt_sample_source *samples = NULL;
 	struct ttrpc_events *events = NULL;
 	struct gt_error *e;
 	int fd = -1;
@@ -111,12 +173,14 @@ static struct gt_error *serve(struct frontend *f, struct gt_call *call, const ch
 		e = gt_frontend_announce(f->init, address);
 	}
 	if (!e) {
+		samples = gt_samples_add(f->init, server_collect, server);
 		e = gt_grpc_server_run(server, call, (int)(f->config->grace / 1000000));
 	}
 	/* Before anybody else may have made one there. */
 	if (fd >= 0)
 		unlink(address);
 	grpc_ttrpc_stop(events);
+	gt_samples_remove(samples);
 	gt_grpc_server_free(server);
 	return e;
 }
