@@ -44,30 +44,33 @@ struct gt_option {
 #define GT_OPT_CHECK(type, member, ctype)                                                         \
 	(offsetof(type, member) + 0 * sizeof(char[_Generic(((type *)0)->member, ctype : 1)]))
 
-#define GT_OPT_STRING(type_, member, def, txt)                                                    \
+/* Behind the text of a row: takes effect on SIGHUP. */
+#define GT_LIVE .reloadable = true
+
+#define GT_OPT_STRING(type_, member, def, txt, ...)                                               \
 	{ .name = #member, .type = GT_OPTION_STRING, .value = def, .text = txt,                    \
-	  .offset = GT_OPT_CHECK(type_, member, char *) }
-#define GT_OPT_PATH(type_, member, def, txt)                                                      \
+	  .offset = GT_OPT_CHECK(type_, member, char *) __VA_OPT__(,) __VA_ARGS__ }
+#define GT_OPT_PATH(type_, member, def, txt, ...)                                                 \
 	{ .name = #member, .type = GT_OPTION_PATH, .value = def, .text = txt,                      \
-	  .offset = GT_OPT_CHECK(type_, member, char *) }
-#define GT_OPT_BOOL(type_, member, def, txt)                                                      \
+	  .offset = GT_OPT_CHECK(type_, member, char *) __VA_OPT__(,) __VA_ARGS__ }
+#define GT_OPT_BOOL(type_, member, def, txt, ...)                                                 \
 	{ .name = #member, .type = GT_OPTION_BOOL, .value = def, .text = txt,                      \
-	  .offset = GT_OPT_CHECK(type_, member, bool) }
-#define GT_OPT_INT(type_, member, def, lo, hi, txt)                                               \
+	  .offset = GT_OPT_CHECK(type_, member, bool) __VA_OPT__(,) __VA_ARGS__ }
+#define GT_OPT_INT(type_, member, def, lo, hi, txt, ...)                                          \
 	{ .name = #member, .type = GT_OPTION_INT, .value = def, .text = txt, .min = lo, .max = hi, \
-	  .offset = GT_OPT_CHECK(type_, member, int64_t) }
-#define GT_OPT_SIZE(type_, member, def, txt)                                                      \
+	  .offset = GT_OPT_CHECK(type_, member, int64_t) __VA_OPT__(,) __VA_ARGS__ }
+#define GT_OPT_SIZE(type_, member, def, txt, ...)                                                 \
 	{ .name = #member, .type = GT_OPTION_SIZE, .value = def, .text = txt,                      \
-	  .offset = GT_OPT_CHECK(type_, member, uint64_t) }
-#define GT_OPT_DURATION(type_, member, def, txt)                                                  \
+	  .offset = GT_OPT_CHECK(type_, member, uint64_t) __VA_OPT__(,) __VA_ARGS__ }
+#define GT_OPT_DURATION(type_, member, def, txt, ...)                                             \
 	{ .name = #member, .type = GT_OPTION_DURATION, .value = def, .text = txt,                  \
-	  .offset = GT_OPT_CHECK(type_, member, int64_t) }
-#define GT_OPT_ENUM(type_, member, def, words, txt)                                               \
+	  .offset = GT_OPT_CHECK(type_, member, int64_t) __VA_OPT__(,) __VA_ARGS__ }
+#define GT_OPT_ENUM(type_, member, def, words, txt, ...)                                          \
 	{ .name = #member, .type = GT_OPTION_ENUM, .value = def, .text = txt, .choices = words,    \
-	  .offset = GT_OPT_CHECK(type_, member, char *) }
+	  .offset = GT_OPT_CHECK(type_, member, char *) __VA_OPT__(,) __VA_ARGS__ }
 /* 'def' is written "[]" or "[a, b]". */
-#define GT_OPT_LIST(type_, member, def, txt)                                                      \
+#define GT_OPT_LIST(type_, member, def, txt, ...)                                                 \
 	{ .name = #member, .type = GT_OPTION_LIST, .value = def, .text = txt,                      \
-	  .offset = GT_OPT_CHECK(type_, member, struct gt_strv) }
+	  .offset = GT_OPT_CHECK(type_, member, struct gt_strv) __VA_OPT__(,) __VA_ARGS__ }
 
 #endif

@@ -25,20 +25,20 @@ struct gt_shim_config {
 		    "to the journal in the configuration's state, others send them to gantryd's "  \
 		    "gantry.sock.ttrpc there."),                                                   \
 	GT_OPT_DURATION(struct gt_shim_config, start_timeout, "10s",                               \
-			"How long a shim may take until it can be called."),                       \
+			"How long a shim may take until it can be called.", GT_LIVE),                       \
 	GT_OPT_DURATION(struct gt_shim_config, connect_timeout, "5s",                              \
-			"How long a shim may take to accept a connection."),                       \
+			"How long a shim may take to accept a connection.", GT_LIVE),                       \
 	GT_OPT_DURATION(struct gt_shim_config, state_timeout, "2s",                                \
-			"How long a shim may take to tell what it knows."),                        \
+			"How long a shim may take to tell what it knows.", GT_LIVE),                        \
 	GT_OPT_DURATION(struct gt_shim_config, task_timeout, "2m",                                 \
 			"How long a call may take that runs the runtime program, where the "       \
-			"caller sets no limit."),                                                  \
+			"caller sets no limit.", GT_LIVE),                                                  \
 	GT_OPT_DURATION(struct gt_shim_config, checkpoint_timeout, "10m",                          \
-			"The same for checkpoint and restore."),                                   \
+			"The same for checkpoint and restore.", GT_LIVE),                                   \
 	GT_OPT_DURATION(struct gt_shim_config, shutdown_timeout, "3s",                             \
-			"How long a shim without tasks may take to end."),                         \
+			"How long a shim without tasks may take to end.", GT_LIVE),                         \
 	GT_OPT_DURATION(struct gt_shim_config, cleanup_timeout, "4s",                              \
-			"How long the shim's program may take to clean up after a dead shim.")
+			"How long the shim's program may take to clean up after a dead shim.", GT_LIVE)
 
 /* Strings and numbers are the plugin's and live as long as its instance. Times are nanoseconds. */
 struct gt_shim_settings {

@@ -8,11 +8,11 @@ static const struct gt_option overlay_options[] = {
 		    "Where snapshots live; empty: in the plugin's folder below the root."),
 	GT_OPT_BOOL(struct overlay_config, upperdir_label, "false",
 		    "Show the path of a snapshot's own files as label "
-		    "containerd.io/snapshot/overlay.upperdir."),
+		    "containerd.io/snapshot/overlay.upperdir.", GT_LIVE),
 	GT_OPT_BOOL(
 		struct overlay_config, sync_remove, "false",
 		"Delete all of a snapshot's files before its removal answers, however long that "
-		"takes."),
+		"takes.", GT_LIVE),
 	GT_OPT_LIST(struct overlay_config, mount_options, "[]",
 		    "Options that every overlay mount gets first."),
 	{ 0 }
