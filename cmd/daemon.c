@@ -80,6 +80,8 @@ static void reload(struct daemon *d)
 	notify_send(&d->notify, text);
 	e = gantry_start(d->file, d->over, &newer);
 	if (!e)
+		gantry_warn(newer);
+	if (!e)
 		e = gt_host_reload(d->host, newer);
 	gt_config_free(newer);
 	if (!e)
@@ -187,6 +189,8 @@ struct gt_error *daemon_run(const char *file, const char *over, int argc, char *
 	hooks.alive_every = d.notify.watchdog;
 	if (!e)
 		e = gantry_start(file, over, &d.config);
+	if (!e)
+		gantry_warn(d.config);
 	if (!e)
 		e = gt_host_open(d.config, false, &d.host);
 	if (!e)

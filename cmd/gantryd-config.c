@@ -56,6 +56,8 @@ static int config_print(const char *file, const char *over, bool defaults)
 				      : gantry_start(file, over, &c);
 
 	if (!e)
+		gantry_warn(c);
+	if (!e)
 		e = print_all(c, defaults, &out);
 	gt_config_free(c);
 	gt_loader_end();
@@ -71,6 +73,8 @@ static int config_check(const char *file)
 	struct gt_host *h = NULL;
 	struct gt_error *e = gantry_start(file, NULL, &c);
 
+	if (!e)
+		gantry_warn(c);
 	if (!e)
 		e = gt_host_open(c, true, &h);
 	if (!e)

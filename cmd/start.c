@@ -5,12 +5,15 @@
 
 #include "core/log.h"
 
+#include <gantry/log.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define CONFIG_FILE GT_SYSCONFDIR "/gantry/gantry.conf"
+#define TOML_FILE GT_SYSCONFDIR "/gantry/gantry.toml"
 
 struct gt_error *gantry_start(const char *file, const char *over, struct gt_config **out)
 {
@@ -24,6 +27,8 @@ struct gt_error *gantry_start(const char *file, const char *over, struct gt_conf
 		file = getenv("GANTRY_CONFIG");
 	if ((!file || !*file) && (access(CONFIG_FILE, F_OK) == 0 || errno != ENOENT))
 		file = CONFIG_FILE;
+	if ((!file || !*file) && (access(TOML_FILE, F_OK) == 0 || errno != ENOENT))
+		file = TOML_FILE;
 	GT_TRY(gt_config_load_over(gantry_shipped_config, file && *file ? file : NULL, over, &c));
 	set = gt_config_settings(c);
 	log.json = !strcmp(set->log.format, "json");
@@ -37,6 +42,14 @@ struct gt_error *gantry_start(const char *file, const char *over, struct gt_conf
 	}
 	*out = c;
 	return NULL;
+}
+
+void gantry_warn(const struct gt_config *c)
+{
+	const struct gt_strv *w = gt_config_warnings(c);
+
+	for (size_t i = 0; i < w->n; i++)
+		gt_log_write("core", GT_LOG_WARN, "%s", w->v[i]);
 }
 
 int gantry_fail_take(const char *program, struct gt_error *e)

@@ -15,6 +15,9 @@ extern const char gantry_shipped_config[];
 GT_MUST_USE struct gt_error *gantry_start(const char *file, const char *over,
 					  struct gt_config **out);
 
+/* Logs what the configuration has that is not used. */
+void gantry_warn(const struct gt_config *c);
+
 /* Prints "PROGRAM: TEXT" and frees 'e', which it takes; returns the exit status 1. */
 int gantry_fail_take(const char *program, struct gt_error *e);
 /* The same where there may be none: 0 then. */

@@ -7,6 +7,7 @@
 
 #include <gantry/file.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -82,10 +83,11 @@ struct source {
 struct gt_config {
 	struct source **sources; /* a later one wins */
 	size_t n, alloc;
+	struct gt_strv warnings;
 	struct gt_settings settings;
 };
 
-static struct gt_error *source_add(struct gt_config *c, const char *name, const char *text)
+static struct gt_error *source_new(struct gt_config *c, const char *name, struct source **out)
 {
 	struct source *s;
 
@@ -97,10 +99,53 @@ static struct gt_error *source_add(struct gt_config *c, const char *name, const 
 	config_init(&s->file);
 	GT_GROW(c->sources, c->n, c->alloc);
 	c->sources[c->n++] = s;
+	*out = s;
+	return NULL;
+}
+
+static struct gt_error *source_add(struct gt_config *c, const char *name, const char *text)
+{
+	struct source *s;
+
+	GT_TRY(source_new(c, name, &s));
 	if (!config_read_string(&s->file, text))
 		return gt_error_new(GT_INVALID_ARGUMENT, "%s:%d: %s", name,
 				    config_error_line(&s->file), config_error_text(&s->file));
 	return NULL;
+}
+
+typedef struct gt_error *toml_fn(const char *name, const char *text, size_t len, config_t *out,
+				 void (*warn)(void *arg, const char *text), void *arg);
+
+static void warning_add(void *arg, const char *text)
+{
+	gt_strv_add(arg, text);
+}
+
+/* What reads TOML is C++ inside, and loaded by who has such a file only. It stays. */
+static struct gt_error *toml_add(struct gt_config *c, const char *name, const struct gt_buf *text)
+{
+	static const char library[] = "libgantry-toml.so";
+	void *lib = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	struct source *s;
+	toml_fn *read;
+
+	if (!lib)
+		lib = dlopen(GT_LIBDIR "/libgantry-toml.so", RTLD_NOW | RTLD_LOCAL);
+	if (!lib)
+		return gt_error_new(GT_UNAVAILABLE, "%s: load what reads TOML: %s", name, dlerror());
+	*(void **)&read = dlsym(lib, "gt_toml_config");
+	if (!read)
+		return gt_error_new(GT_UNAVAILABLE, "%s: %s has no gt_toml_config", name, library);
+	GT_TRY(source_new(c, name, &s));
+	return read(name, text->s, text->len, &s->file, warning_add, &c->warnings);
+}
+
+static bool is_toml(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 5 && !strcmp(path + len - 5, ".toml");
 }
 
 static struct gt_error *file_add(struct gt_config *c, const char *path);
@@ -159,7 +204,7 @@ static struct gt_error *file_add(struct gt_config *c, const char *path)
 	GT_TRY(gt_error_wrap(gt_file_read(AT_FDCWD, path, CONFIG_MAX, &text), "configuration"));
 	if (memchr(text.s, '\0', text.len))
 		return gt_error_new(GT_INVALID_ARGUMENT, "%s: has a NUL byte: no configuration", path);
-	GT_TRY(source_add(c, path, text.s));
+	GT_TRY(is_toml(path) ? toml_add(c, path, &text) : source_add(c, path, text.s));
 	return imports_add(c, c->sources[c->n - 1], path);
 }
 
@@ -374,7 +419,13 @@ void gt_config_free(struct gt_config *c)
 		free(c->sources[i]);
 	}
 	free(c->sources);
+	gt_strv_done(&c->warnings);
 	free(c);
+}
+
+const struct gt_strv *gt_config_warnings(const struct gt_config *c)
+{
+	return &c->warnings;
 }
 
 const struct gt_settings *gt_config_settings(const struct gt_config *c)
@@ -441,7 +492,8 @@ void gt_config_print_group(const struct gt_config *c, const char *group,
 			gt_auto(gt_buf) expects = GT_BUF_INIT;
 
 			gt_option_expects(o, &expects);
-			gt_buf_addf(out, "%s# %s (%s)\n", indent, o->text, expects.s);
+			gt_buf_addf(out, "%s# %s (%s%s)\n", indent, o->text, expects.s,
+				    o->reloadable ? "; reloaded by SIGHUP" : "");
 		}
 		gt_buf_addf(out, "%s%s = ", indent, o->name);
 		gt_option_print(o, values, out);

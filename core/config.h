@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration: files in libconfig's syntax, merged key by key. The lowest layer is the program's
+ * The configuration: files in libconfig's syntax, or TOML where their names end so, merged key by key. The lowest layer is the program's
  * own (what ships as active), then comes the file, then what it imports, in order; the last one that
  * sets a key wins. What is wrong is an INVALID_ARGUMENT "FILE:LINE: SETTING: what was expected".
  */
@@ -52,6 +52,9 @@ GT_MUST_USE struct gt_error *gt_config_load(const char *shipped, const char *fil
 GT_MUST_USE struct gt_error *gt_config_load_over(const char *shipped, const char *file,
 						 const char *over, struct gt_config **out);
 void gt_config_free(struct gt_config *c);
+
+/* What was read and is not used: "FILE:LINE: ...". */
+const struct gt_strv *gt_config_warnings(const struct gt_config *c);
 
 /* The core's settings, defaults filled in. Belongs to 'c'. */
 const struct gt_settings *gt_config_settings(const struct gt_config *c);

@@ -27,6 +27,7 @@ extern const struct ctr_command ctr_deprecations;
 extern const struct ctr_command ctr_inspect_runtime; /* of the group `plugins` */
 extern const struct ctr_command ctr_install;
 extern const struct ctr_command ctr_pprof;
+extern const struct ctr_command ctr_publish;
 extern const struct ctr_command ctr_sandboxes;
 extern const struct ctr_command ctr_shim;
 

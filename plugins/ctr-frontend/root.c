@@ -82,6 +82,7 @@ const struct ctr_command ctr_root = {
 			&ctr_install,
 			&ctr_deprecations,
 			&ctr_pprof,
+			&ctr_publish,
 			NULL,
 		},
 };
