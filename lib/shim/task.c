@@ -4,7 +4,10 @@
 #include <shim/task.h>
 
 #include <search.h>
+#include <stdatomic.h>
 #include <string.h>
+
+#define SILENT_RETRY INT64_C(30000000000)
 
 void gt_shim_runtime_init(struct gt_shim_runtime *r)
 {
@@ -209,6 +212,26 @@ static int64_t patience_time(const struct gt_shim_settings *s, enum gt_shim_pati
 	return s->config->state_timeout;
 }
 
+/* One call in a while is let through: a shim may have lost what it was asked before. */
+static bool is_silent(struct gt_shim_task *t)
+{
+	int64_t until = atomic_load(&t->silent_until), now = gt_now();
+
+	if (!until || gt_ttrpc_client_received(t->client) != atomic_load(&t->silent_at))
+		return false;
+	return now < until ||
+	       !atomic_compare_exchange_strong(&t->silent_until, &until, now + SILENT_RETRY);
+}
+
+/* 'before': what had been received when a call began, which has had all the 'time' that it may have. */
+static void note_silence(struct gt_shim_task *t, uint64_t before)
+{
+	if (gt_ttrpc_client_received(t->client) != before)
+		return;
+	atomic_store(&t->silent_at, before);
+	atomic_store(&t->silent_until, gt_now() + SILENT_RETRY);
+}
+
 struct gt_error *gt_shim_task_call(struct gt_shim_task *t, const struct gt_call *call,
 				   enum gt_shim_patience patience, const char *method,
 				   const ProtobufCMessage *request,
@@ -218,8 +241,13 @@ struct gt_error *gt_shim_task_call(struct gt_shim_task *t, const struct gt_call 
 	int64_t time = patience_time(&t->runtime->settings, patience);
 	struct gt_call c = gt_shim_call_within(call, time);
 	struct gt_ttrpc_method m = { t->service, method, reply_type };
+	uint64_t before = gt_ttrpc_client_received(t->client);
+	int64_t start = gt_now();
 	struct gt_error *e, *ended;
 
+	if (patience == GT_SHIM_STATE && is_silent(t))
+		return gt_error_new(GT_UNAVAILABLE, "%s: the shim of task %s does not answer", method,
+				    t->id);
 	/* Who gave more time than the runtime's program usually needs has reason to. */
 	if (call->deadline && patience != GT_SHIM_STATE && patience != GT_SHIM_SHUTDOWN)
 		c.deadline = call->deadline;
@@ -233,6 +261,8 @@ struct gt_error *gt_shim_task_call(struct gt_shim_task *t, const struct gt_call 
 		return e;
 	if (gt_error_class(e) == GT_UNAVAILABLE)
 		return gt_error_wrap(e, "the shim of task %s", t->id);
+	if (patience == GT_SHIM_STATE && gt_now() - start >= time / 2)
+		note_silence(t, before);
 	ended = gt_call_check(call);
 	if (ended) {
 		gt_error_free(ended);

@@ -8,6 +8,8 @@
 
 #include <ttrpc/client.h>
 
+#include <stdatomic.h>
+
 #define GT_SHIM_SERVICE_V2 "containerd.task.v2.Task"
 #define GT_SHIM_SERVICE_V3 "containerd.task.v3.Task"
 
@@ -19,6 +21,9 @@ struct gt_shim_task {
 	struct gt_ttrpc_client *client;
 	struct gt_shim_runtime *runtime;
 	unsigned refs; /* under the runtime's lock */
+	/* One that let a call wait for all its time is not waited for again until something comes from it. */
+	_Atomic int64_t silent_until; /* when it is tried again all the same; 0: it is not silent */
+	_Atomic uint64_t silent_at; /* gt_ttrpc_client_received() then */
 };
 
 /*
@@ -48,7 +53,8 @@ enum gt_shim_patience { GT_SHIM_STATE, GT_SHIM_TASK, GT_SHIM_CHECKPOINT, GT_SHIM
 
 /*
  * Calls a method of the task service. '*reply' is freed by gt_ttrpc_message_free(); NULL if it is not
- * wanted. A shim that does not answer in time, though the call itself has time left, is UNAVAILABLE.
+ * wanted. A shim that does not answer in time, though the call itself has time left, is UNAVAILABLE; with
+ * GT_SHIM_STATE at once while it is known to hang, so that who lists all tasks does not wait for it each time.
  */
 GT_MUST_USE struct gt_error *gt_shim_task_call(struct gt_shim_task *t, const struct gt_call *call,
 					       enum gt_shim_patience patience, const char *method,

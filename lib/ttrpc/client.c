@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -49,6 +50,7 @@ struct gt_ttrpc_client {
 	struct gt_ttrpc_engine *engine;
 	struct gt_ttrpc_client *next;
 	int fd; /* -1: the connection has ended */
+	_Atomic uint64_t received;
 	bool freed; /* by its owner; the engine's thread does the rest */
 	bool writing; /* epoll tells when there is room */
 	uint32_t next_stream;
@@ -287,6 +289,8 @@ static void client_event(struct gt_ttrpc_client *c, uint32_t events, char *block
 		ssize_t n = recv(fd, block, READ_SIZE, 0);
 
 		if (n > 0)
+			atomic_fetch_add(&c->received, 1);
+		if (n > 0)
 			end = !gt_ttrpc_reader_feed(&c->in, block, n, on_frame, c);
 		else
 			end = n == 0 || (errno != EAGAIN && errno != EINTR);
@@ -521,6 +525,11 @@ void gt_ttrpc_client_free(struct gt_ttrpc_client *c)
 	c->freed = true;
 	wake(e); /* locked: its thread frees 'c' as soon as it can see the flag */
 	pthread_mutex_unlock(&e->lock);
+}
+
+uint64_t gt_ttrpc_client_received(const struct gt_ttrpc_client *c)
+{
+	return atomic_load(&c->received);
 }
 
 bool gt_ttrpc_client_is_open(struct gt_ttrpc_client *c)

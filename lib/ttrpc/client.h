@@ -39,6 +39,9 @@ void gt_ttrpc_client_free(struct gt_ttrpc_client *c);
 /* False once the connection is lost: all calls on it fail from then on. */
 bool gt_ttrpc_client_is_open(struct gt_ttrpc_client *c);
 
+/* How often something has come from the peer: while it stays the same, nothing has. */
+uint64_t gt_ttrpc_client_received(const struct gt_ttrpc_client *c);
+
 /* Waits until the peer has ended the connection; DEADLINE_EXCEEDED after 'timeout' milliseconds. */
 GT_MUST_USE struct gt_error *gt_ttrpc_client_wait_closed(struct gt_ttrpc_client *c, int timeout);
 

@@ -116,7 +116,7 @@ static struct gt_error *ask_state(struct gt_call *call, struct item *i)
 /* One that did not answer, made up. */
 static void state_unknown(struct item *i)
 {
-	gt_log_warn("task %s: %s", i->id, gt_error_text(i->error));
+	gt_log_warn_limited("task %s: %s", i->id, gt_error_text(i->error));
 	i->state = (struct gt_task_state){
 		.id = gt_xstrdup(i->id),
 		.exec_id = gt_xstrdup(""),
