@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # gantryd as a daemon: its flags, the root's lock, the service manager, signals, and clients that do harm.
 . "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
-requires root runc containerd python3
+requires root runc containerd python3 setpriv
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
 make_image
 write_config
@@ -33,12 +33,31 @@ EOT
 python3 "$work/notify.py" "$work/notify" >"$work/notified" &
 notify_pid=$!
 wait_for 10 test -S "$work/notify"
+umask 000 # modes are not the umask's
 NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=400000 start_gantryd || { echo "Bail out! gantryd does not serve"; exit 1; }
+umask 022
 ok "READY=1 is told" wait_for 10 grep -q READY=1 "$work/notified"
 ok "the watchdog gets signs of life" wait_for 10 sh -c "[ \$(grep -c WATCHDOG=1 '$work/notified') -ge 3 ]"
 is "$(stat -c %a "$gantryd_socket")" 600 "the socket is its owner's alone"
 is "$(stat -c %a "$gantryd_socket.ttrpc")" 600 "and the ttrpc one"
 is "$(grep -c '@.*gantry' /proc/net/unix)" 0 "no abstract socket"
+
+# --- who may come in ---------------------------------------------------------------------
+modes() { stat -c '%a %n' "$work/root" "$work/state" "$work/state"/*.sock "$work/state"/*.ttrpc "$work/root"/io.* | sed "s|$work/||"; }
+is "$(modes | grep -vE '^(700 root|711 state|600 state/gantry.sock(.ttrpc)?|700 root/io[^ ]*)$')" "" "modes of root, state and sockets"
+calls() { # COMMAND...: a call as whoever that makes of us
+	cp "$abs_top_srcdir/tests/grpc_client.py" "$work/" # where everybody may read it
+	PYTHONPATH=$work timeout 20 "$@" python3 -c '
+import sys
+from grpc_client import Client
+sys.exit(Client(sys.argv[1], timeout=10).call(b"/containerd.services.version.v1.Version/Version") is None)' "$gantryd_socket" 2>/dev/null
+}
+nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
+ok "root is served" calls env
+chmod 666 "$gantryd_socket"
+refuses() { ! calls $nobody; }
+ok "another user is not, whatever the socket's mode" refuses
+chmod 600 "$gantryd_socket"
 
 # --- the root's lock -----------------------------------------------------------------
 is "$(cat "$work/root/lock")" "$gantryd_socket" "the lock tells the address"
@@ -111,7 +130,7 @@ wait $notify_pid 2>/dev/null
 
 # --- clients that do harm --------------------------------------------------------------------
 before=$(rss)
-for case in frame reset ping settings headers garbage; do
+for case in frame reset ping settings headers short garbage; do
 	ok "hostile client: $case" hostile $case
 	ok "the daemon serves others after it" g_ctr images ls
 done

@@ -69,6 +69,16 @@ def main():
         send(s, frame(HEADERS, 0, 1))
         pump(s, lambda i: frame(CONTINUATION, 0, 1, field(b"x-name", b"v" * 100)), 100000)
         assert drained(s), "the connection goes on"
+    elif case == "short":  # messages that lack a byte of what they claim
+        s = connect(path)
+        for i in range(100):
+            if i % 2:  # of the field
+                send(s, call(2 * i + 1, LIST, b"\x0a\x05four"))
+            else:  # of the message
+                message = call(2 * i + 1, LIST, b"\x0a\x04four")
+                at = len(message) - 7
+                send(s, message[:at] + bytes([message[at] + 1]) + message[at + 1:])
+        assert answers(s) == 100, "not all are answered"
     elif case == "garbage":
         for _ in range(200):
             s = socket.socket(socket.AF_UNIX)
