@@ -32,7 +32,7 @@ rm -rf "$FS/store"
 
 # Nothing of containerd's may collect before it is told to.
 containerd_start containerd '[plugins."io.containerd.gc.v1.scheduler"]' 'mutation_threshold = 1000000000' \
-	'schedule_delay = "1h"' 'startup_delay = "1h"'
+	'startup_delay = "1h"'
 gantry_config ours 'durability = "full";'
 "$program" name "$FS/ours" "$few"
 "$program" name "$FS/unused" "$few" "$FS/containerd/containerd.sock"
