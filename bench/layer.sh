@@ -53,7 +53,7 @@ done
 m=$(median "${mw[@]}") g=$(median "${gw[@]}")
 awk "BEGIN { printf \"inflate and digest: %.0f MB/s out; gzip -dc: %.0f MB/s\n\", $bytes / $m / 1e6, $bytes / $g / 1e6 }"
 # Either will do: the speed, or the ratio.
-allowed=$(awk "BEGIN { a = $g / 2.5; b = $bytes / 500e6; print a > b ? a : b }")
+allowed=$(awk "BEGIN { a = $g / 2.5; b = $bytes / 500e6; print (a > b ? a : b) }")
 row "inflate and digest: at most gzip -dc / 2.5 or 500 MB/s" "$m" "$allowed" s "<=1"
 row "4 layers on one processor, processor time: against tar xzf" "$(median "${ac[@]}")" "$(median "${tc[@]}")" s ">=2"
 row "the same, wall time" "$(median "${aw[@]}")" "$(median "${tw[@]}")" s ">=2"
