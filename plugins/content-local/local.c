@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define REMOVALS 16 /* stored at once */
+#define REMOVALS 8 /* stored at once */
 
 struct local_reader {
 	struct gt_reader base;

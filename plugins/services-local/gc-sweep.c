@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define SWEEP_NS 1000000 /* what one transaction may take, before its commit */
-#define SWEEP_MOST 32 /* records: their files go next, in as few transactions of the file system */
+#define SWEEP_MOST 16 /* records: their files go next, in as few transactions of the file system */
 #define NOTES_MOST 256 /* noted records read in a write transaction; more are read in a view */
 #define PAUSE_MOST_NS 4000000
 
