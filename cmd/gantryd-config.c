@@ -23,6 +23,7 @@ static struct gt_error *print_all(const struct gt_config *c, bool texts, struct 
 			gt_buf_addf(out, "\n# %s\n", g->text);
 		gt_config_print_group(c, g->name, g->options, gt_config_settings(c), texts, out);
 	}
+	gt_config_print_proxies(c, out);
 	gt_module_list(path, &modules);
 	for (size_t i = 0; !e && i < modules.n; i++) {
 		struct gt_module *m = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "core/config.h"
+#include "core/config-private.h"
 
 #include "core/option.h"
 
@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <libconfig.h>
 #include <string.h>
 
 #define CONFIG_MAX (1024 * 1024) /* bytes of one file */
@@ -67,24 +66,31 @@ static const struct gt_option active_options[] = {
 	{ 0 }
 };
 
+static const struct gt_option proxies_options[] = {
+	{ .name = "services", .type = GT_OPTION_STRING, .value = "",
+	  .text = "The module of kind services that speaks to what is behind a proxy plugin's socket.",
+	  .offset = offsetof(struct gt_settings, proxies.services) },
+	{ .name = "options", .type = GT_OPTION_LIST, .value = "[]",
+	  .text = "Options of that module for every proxy plugin, as \"NAME=VALUE\"; an entry of "
+		  "proxy_plugins may set others.",
+	  .offset = offsetof(struct gt_settings, proxies.options) },
+	{ .name = "timeout", .type = GT_OPTION_DURATION, .value = "1m",
+	  .text = "How long a proxy plugin may take to answer a call.",
+	  .offset = offsetof(struct gt_settings, proxies.timeout) },
+	{ .name = "layer_timeout", .type = GT_OPTION_DURATION, .value = "30m",
+	  .text = "The same for what reads or writes whole layers: applying one, making one.",
+	  .offset = offsetof(struct gt_settings, proxies.layer_timeout) },
+	{ 0 }
+};
+
 const struct gt_config_group gt_config_groups[] = {
 	{ "", top_options, NULL },
 	{ "defaults", defaults_options, "What is used where nobody says which." },
 	{ "log", log_options, "The log." },
 	{ "active", active_options, "What is loaded, by module. One name may stand without brackets." },
+	{ "proxies", proxies_options,
+	  "What all proxy plugins share. Each is an entry of proxy_plugins, see gantry.conf(5)." },
 	{ 0 }
-};
-
-struct source {
-	config_t file;
-	char *name; /* as errors show it */
-};
-
-struct gt_config {
-	struct source **sources; /* a later one wins */
-	size_t n, alloc;
-	struct gt_strv warnings;
-	struct gt_settings settings;
 };
 
 static struct gt_error *source_new(struct gt_config *c, const char *name, struct source **out)
@@ -239,7 +245,7 @@ static const char *type_words(int type)
 	}
 }
 
-static void to_value(config_setting_t *v, struct gt_value *out)
+void gt_config_value(config_setting_t *v, struct gt_value *out)
 {
 	int type = config_setting_type(v);
 
@@ -275,8 +281,7 @@ static void to_value(config_setting_t *v, struct gt_value *out)
 	}
 }
 
-/* The error for a name that nobody knows; 'known' are the names that could stand there. */
-static struct gt_error *unknown(const struct source *s, config_setting_t *v, const char *group,
+struct gt_error *gt_config_unknown(const struct source *s, config_setting_t *v, const char *group,
 				const struct gt_strv *known)
 {
 	const char *name = config_setting_name(v);
@@ -299,7 +304,7 @@ static struct gt_error *group_parse(const struct gt_config *c, const char *group
 
 		if (!v)
 			continue;
-		to_value(v, &value);
+		gt_config_value(v, &value);
 		e = gt_option_set(o, values, &value);
 		gt_strv_done(&value.list);
 		GT_TRY(gt_error_wrap(e, "%s:%d: %s%s%s", s->name, config_setting_source_line(v),
@@ -331,19 +336,22 @@ static struct gt_error *group_check_names(const struct gt_config *c, const char 
 			config_setting_t *v = config_setting_get_elem(g, k);
 
 			if (!gt_option_find(table, config_setting_name(v)))
-				e = unknown(c->sources[i], v, group, &known);
+				e = gt_config_unknown(c->sources[i], v, group, &known);
 		}
 	}
 	gt_strv_done(&known);
 	return e;
 }
 
-static const struct gt_config_group *core_group(const char *name)
+/* One of the core's own groups, which no plugin can have. */
+static bool is_core_group(const char *name)
 {
+	if (!strcmp(name, GT_CONFIG_PROXY_PLUGINS))
+		return true;
 	for (const struct gt_config_group *g = gt_config_groups; g->name; g++)
 		if (*g->name && !strcmp(g->name, name))
-			return g;
-	return NULL;
+			return true;
+	return false;
 }
 
 /* At the top stand the core's settings, the core's groups, and groups of plugins. */
@@ -356,6 +364,7 @@ static struct gt_error *top_check(const struct gt_config *c)
 		gt_strv_add(&known, o->name);
 	for (const struct gt_config_group *g = gt_config_groups + 1; g->name; g++)
 		gt_strv_add(&known, g->name);
+	gt_strv_add(&known, GT_CONFIG_PROXY_PLUGINS);
 	for (size_t k = 1; k < GT_KIND_COUNT; k++)
 		gt_strv_addv(&known, &c->settings.active[k]);
 	for (size_t i = 0; !e && i < c->n; i++) {
@@ -365,9 +374,9 @@ static struct gt_error *top_check(const struct gt_config *c)
 			config_setting_t *v = config_setting_get_elem(top, k);
 			const char *name = config_setting_name(v);
 
-			if (!gt_option_find(top_options, name) && !core_group(name) &&
+			if (!gt_option_find(top_options, name) && !is_core_group(name) &&
 			    !config_setting_is_group(v))
-				e = unknown(c->sources[i], v, "", &known);
+				e = gt_config_unknown(c->sources[i], v, "", &known);
 		}
 	}
 	gt_strv_done(&known);
@@ -396,6 +405,8 @@ struct gt_error *gt_config_load_over(const char *shipped, const char *file, cons
 			e = group_parse(c, g->name, g->options, &c->settings);
 	}
 	if (!e)
+		e = gt_config_proxies_load(c);
+	if (!e)
 		e = top_check(c);
 	if (!e && (!*c->settings.root || !*c->settings.state))
 		e = gt_error_new(GT_INVALID_ARGUMENT, "%s: root and state must not be empty", file);
@@ -413,6 +424,7 @@ void gt_config_free(struct gt_config *c)
 		return;
 	for (const struct gt_config_group *g = gt_config_groups; g->name; g++)
 		gt_option_done(g->options, &c->settings);
+	gt_config_proxies_done(c);
 	for (size_t i = 0; i < c->n; i++) {
 		config_destroy(&c->sources[i]->file);
 		free(c->sources[i]->name);
@@ -463,7 +475,7 @@ void gt_config_plugin_groups(const struct gt_config *c, struct gt_strv *out)
 			config_setting_t *v = config_setting_get_elem(top, k);
 			const char *name = config_setting_name(v);
 
-			if (config_setting_is_group(v) && !core_group(name) && !gt_strv_has(out, name))
+			if (config_setting_is_group(v) && !is_core_group(name) && !gt_strv_has(out, name))
 				gt_strv_add(out, name);
 		}
 	}

@@ -29,6 +29,28 @@ struct gt_settings {
 		struct gt_strv topics;
 	} log;
 	struct gt_strv active[GT_KIND_COUNT]; /* modules, by kind */
+	struct {
+		char *services; /* module */
+		struct gt_strv options; /* of it, "NAME=VALUE" */
+		int64_t timeout;
+		int64_t layer_timeout;
+	} proxies;
+	struct gt_config_proxy *proxy; /* the entries of proxy_plugins */
+	size_t n_proxy;
+};
+
+/* An entry of proxy_plugins: a plugin that is a service of another process, behind a socket. */
+struct gt_config_proxy {
+	char *name; /* its id here */
+	char *place; /* "FILE:LINE" */
+	enum gt_kind kind;
+	char *address;
+	char *far_id; /* by which the far side knows it */
+	char *ns; /* in which the far side has all that it keeps; "": the caller's */
+	char *platform; /* "": this machine's */
+	struct gt_labels exports;
+	struct gt_strv capabilities;
+	struct gt_strv options; /* of the services that speak to it, "NAME=VALUE" */
 };
 
 struct gt_config;
@@ -67,6 +89,9 @@ char *gt_config_group_place(const struct gt_config *c, const char *group);
 /* Fills 'options' of a plugin (zeroed) from defaults and the module's group; done by gt_option_done. */
 GT_MUST_USE struct gt_error *gt_config_plugin(const struct gt_config *c, const char *module,
 					      const struct gt_option *table, void *options);
+
+/* Adds the entries of proxy_plugins to 'out', each with the place that it stands at. */
+void gt_config_print_proxies(const struct gt_config *c, struct gt_buf *out);
 
 /*
  * Adds one group with its effective values to 'out'. 'texts': each setting's text as a comment

@@ -9,6 +9,7 @@
 #include "core/loader.h"
 #include "core/op.h"
 #include "core/option.h"
+#include "core/proxy.h"
 #include "core/slot.h"
 
 #include <gantry/api-introspection.h>
@@ -20,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct slot *slot_of(const struct gt_init *init)
+struct slot *gt_slot_of(const struct gt_init *init)
 {
 	return (struct slot *)((char *)(uintptr_t)init - offsetof(struct slot, init));
 }
@@ -37,6 +38,22 @@ struct slot *gt_slot_add(struct gt_host *h, enum gt_kind kind, const char *name)
 	return s;
 }
 
+void gt_slot_add_proxy(struct gt_host *h, const struct gt_config_proxy *proxy)
+{
+	const struct gt_settings *set = gt_config_settings(h->config);
+	gt_autofree char *name = gt_strf("proxy_plugins.%s", proxy->name);
+	gt_autofree char *far_name = gt_strf("%s of %s", set->proxies.services, name);
+	struct slot *far = gt_slot_add(h, GT_SERVICES, far_name), *s = gt_slot_add(h, proxy->kind, name);
+
+	far->proxy = proxy;
+	gt_strv_addv(&far->far_options, &set->proxies.options);
+	gt_strv_addv(&far->far_options, &proxy->options);
+	far->extra = &far->far_options;
+	s->proxy = proxy;
+	s->far = far;
+	s->is_active = true;
+}
+
 static void slot_free(struct slot *s)
 {
 	if (s->config) {
@@ -46,6 +63,7 @@ static void slot_free(struct slot *s)
 	gt_module_free(s->module);
 	gt_error_free(s->error);
 	free(s->counts);
+	gt_strv_done(&s->far_options);
 	free(s->root);
 	free(s->state_dir);
 	free(s->name);
@@ -60,21 +78,65 @@ static void slot_fail_take(struct slot *s, struct gt_error *e)
 	s->error = e;
 }
 
+/* A proxy plugin's ops are the core's; its file is that of the services behind it. */
+static struct gt_error *proxy_load(struct slot *s)
+{
+	struct gt_module *m;
+	const char *doc = NULL;
+	const void *ops = proxy_ops(s->kind, &doc);
+
+	gt_slot_load(s->far);
+	if (s->far->state == SLOT_FAILED)
+		return gt_error_new(gt_error_class(s->far->error), "%s", gt_error_text(s->far->error));
+	m = gt_xcalloc(1, sizeof(*m));
+	m->name = gt_xstrdup(s->far->module->name);
+	m->file = gt_xstrdup(s->far->module->file);
+	m->needs = gt_xcalloc(1, sizeof(*m->needs));
+	m->options = gt_xcalloc(1, sizeof(*m->options));
+	m->ops = gt_kind_copy_ops(s->kind, ops);
+	m->plugin = (struct gt_plugin){
+		GT_PLUGIN_HEADER,
+		.kind = s->kind,
+		.id = s->proxy->name,
+		.doc = doc,
+		.needs = m->needs,
+		.options = m->options,
+		.ops.size = ops,
+	};
+	s->module = m;
+	return NULL;
+}
+
+static struct gt_error *module_load(struct slot *s)
+{
+	const struct gt_settings *set = gt_config_settings(s->host->config);
+
+	if (s->file)
+		return gt_module_load_file(s->file, &s->module);
+	if (s->far)
+		return proxy_load(s);
+	if (gt_slot_is_far(s) && !*set->proxies.services)
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "proxies.services names no module that speaks to proxy plugins");
+	return gt_module_load(&set->plugin_path, gt_slot_is_far(s) ? set->proxies.services : s->name,
+			      &s->module);
+}
+
 void gt_slot_load(struct slot *s)
 {
 	struct gt_error *e;
 
 	if (s->state != SLOT_NEW)
 		return;
-	e = s->file ? gt_module_load_file(s->file, &s->module)
-		    : gt_module_load(&gt_config_settings(s->host->config)->plugin_path, s->name,
-				     &s->module);
+	e = module_load(s);
 	if (!e && s->kind && s->module->plugin.kind != s->kind)
 		e = gt_error_new(GT_INVALID_ARGUMENT, "%s is a %s, but active as a %s", s->name,
 				 gt_kind_name(s->module->plugin.kind), gt_kind_name(s->kind));
 	for (size_t i = 0; !e && i < s->host->n; i++) {
 		struct slot *o = s->host->slots[i];
 
+		if (gt_slot_is_far(s) || gt_slot_is_far(o))
+			continue;
 		if (o != s && o->state != SLOT_NEW && o->state != SLOT_FAILED &&
 		    o->module->plugin.kind == s->module->plugin.kind &&
 		    !strcmp(o->module->plugin.id, s->module->plugin.id))
@@ -103,26 +165,54 @@ static struct gt_error *needs_open(struct slot *s)
 	return NULL;
 }
 
+/* Sets options as they stand on a command line, "NAME=VALUE". */
+static struct gt_error *extra_set(const struct slot *s, const char *text, void *config)
+{
+	const char *eq = strchr(text, '=');
+	gt_autofree char *name = gt_xstrndup(text, eq ? (size_t)(eq - text) : 0);
+	const struct gt_option *o = gt_option_find(s->module->options, name);
+	gt_auto(gt_strv) known = { 0 };
+	const char *near;
+
+	if (o)
+		return gt_error_wrap(gt_option_set_text(o, config, eq + 1), "%s", name);
+	for (o = s->module->options; o->name; o++)
+		gt_strv_add(&known, o->name);
+	near = gt_nearest(name, (const char *const *)known.v, known.n);
+	return gt_error_new(GT_INVALID_ARGUMENT, "%s: unknown option of %s%s%s%s",
+			    *name ? name : text, s->module->name, near ? " (did you mean " : "",
+			    near ? near : "", near ? "?)" : "");
+}
+
+/* Fills the options of a loaded module. Services behind a proxy plugin have none of the module's group. */
+static struct gt_error *config_fill(const struct slot *s, void *config)
+{
+	struct gt_error *e = gt_slot_is_far(s)
+				     ? gt_option_defaults(s->module->options, config)
+				     : gt_config_plugin(s->host->config, s->name, s->module->options,
+							config);
+
+	for (size_t i = 0; !e && s->extra && i < s->extra->n; i++)
+		e = extra_set(s, s->extra->v[i], config);
+	if (!gt_slot_is_far(s))
+		return e;
+	return gt_error_wrap(e, "%s: proxy_plugins.%s", s->proxy->place, s->proxy->name);
+}
+
+/* Kinds that keep nothing: `ctr help` needs no root. */
+static bool needs_folders(const struct slot *s)
+{
+	return s->kind != GT_FRONTEND && s->kind != GT_SERVICES && s->kind != GT_RESOLVER;
+}
+
 static struct gt_error *instance_open(struct slot *s)
 {
 	const struct gt_settings *set = gt_config_settings(s->host->config);
 	const struct gt_plugin *p = &s->module->plugin;
 
 	s->config = gt_xcalloc(1, p->config_size + 1);
-	GT_TRY(gt_config_plugin(s->host->config, s->name, s->module->options, s->config));
-	for (size_t i = 0; s->extra && i < s->extra->n; i++) {
-		const char *eq = strchr(s->extra->v[i], '=');
-		gt_autofree char *name = gt_xstrndup(s->extra->v[i],
-						     eq ? (size_t)(eq - s->extra->v[i]) : 0);
-		const struct gt_option *o = gt_option_find(s->module->options, name);
-
-		if (!o)
-			return gt_error_new(GT_INVALID_ARGUMENT, "%s: unknown option of %s",
-					    s->extra->v[i], s->name);
-		GT_TRY(gt_error_wrap(gt_option_set_text(o, s->config, eq + 1), "%s", name));
-	}
-	/* Neither frontends, services nor resolvers keep anything: `ctr help` needs no root. */
-	if (p->kind != GT_FRONTEND && p->kind != GT_SERVICES && p->kind != GT_RESOLVER)
+	GT_TRY(s->far ? gt_slot_open(s->far) : config_fill(s, s->config));
+	if (needs_folders(s))
 		GT_TRY(gt_folders_prepare(s->host));
 	s->root = gt_strf("%s/%s.%s", set->root, gt_kind_type(p->kind), p->id);
 	s->state_dir = gt_strf("%s/%s.%s", set->state, gt_kind_type(p->kind), p->id);
@@ -132,7 +222,7 @@ static struct gt_error *instance_open(struct slot *s)
 		.size = sizeof(s->init),
 		.host = s->host,
 		.module = s->name,
-		.id = p->id,
+		.id = s->proxy ? s->proxy->name : p->id,
 		.root = s->root,
 		.state = s->state_dir,
 		.config = s->config,
@@ -142,7 +232,8 @@ static struct gt_error *instance_open(struct slot *s)
 		.base_state = set->state,
 		.counts = s->counts,
 	};
-	if (p->kind == GT_CONTENT || p->kind == GT_SNAPSHOTTER || p->kind == GT_METADATA)
+	if (!s->proxy &&
+	    (p->kind == GT_CONTENT || p->kind == GT_SNAPSHOTTER || p->kind == GT_METADATA))
 		GT_TRY(gt_folder_make(s->root, 0700));
 	GT_TRY(needs_open(s));
 	return gt_kind_open(p->kind, s->module->ops, &s->init, &s->instance);
@@ -262,7 +353,7 @@ struct gt_error *gt_slot_find(struct gt_host *h, enum gt_kind kind, const char *
 static struct gt_error *need_get(const struct gt_init *init, enum gt_kind kind, const char *id,
 				 void **out)
 {
-	struct slot *s = slot_of(init), *o;
+	struct slot *s = gt_slot_of(init), *o;
 	const struct gt_need *n = s->module->needs;
 	struct gt_error *e;
 
@@ -410,6 +501,17 @@ static struct gt_error *required_open(struct gt_host *h)
 	return NULL;
 }
 
+/* What an entry of proxy_plugins says to the services behind it. */
+static struct gt_error *proxy_check(const struct slot *s)
+{
+	const struct gt_module *m = s->module;
+	gt_autofree char *values = gt_xcalloc(1, m->plugin.config_size + 1);
+	struct gt_error *e = config_fill(s, values);
+
+	gt_option_done(m->options, values);
+	return e;
+}
+
 struct gt_error *gt_host_check(struct gt_host *h)
 {
 	struct slot *o;
@@ -423,6 +525,8 @@ struct gt_error *gt_host_check(struct gt_host *h)
 		if (s->state == SLOT_FAILED)
 			return gt_error_new(gt_error_class(s->error), "active plugin %s: %s", s->name,
 					    gt_error_text(s->error));
+		if (s->far)
+			GT_TRY(proxy_check(s->far));
 		for (const struct gt_need *n = s->module->needs; n->kind; n++)
 			if (!(n->flags & GT_NEED_OPTIONAL))
 				GT_TRY(gt_error_wrap(gt_slot_find(h, n->kind, n->id, &o), "%s needs %s",
@@ -452,6 +556,8 @@ struct gt_error *gt_host_open(const struct gt_config *config, bool preload, stru
 			gt_slot_add(h, kind, set->active[kind].v[i])->is_active = true;
 		}
 	}
+	for (size_t i = 0; i < set->n_proxy; i++)
+		gt_slot_add_proxy(h, &set->proxy[i]);
 	e = groups_check(h);
 	for (size_t i = 0; !e && preload && i < h->n; i++)
 		gt_slot_load(h->slots[i]);
@@ -487,7 +593,7 @@ static struct slot *next_to_close(const struct gt_host *h)
 	for (size_t i = h->n; i-- > 0;) {
 		struct slot *s = h->slots[i];
 
-		if (s->state != SLOT_OPEN)
+		if (s->state != SLOT_OPEN || gt_slot_is_far(s))
 			continue;
 		if (!is_needed(h, s))
 			return s;
@@ -496,16 +602,25 @@ static struct slot *next_to_close(const struct gt_host *h)
 	return any;
 }
 
+static void slot_close(struct slot *s)
+{
+	gt_kind_close(s->kind, s->module->ops, s->instance);
+	s->state = SLOT_LOADED;
+	if (s->far && s->far->state == SLOT_OPEN)
+		slot_close(s->far);
+}
+
 void gt_host_close(struct gt_host *h)
 {
 	struct slot *s;
 
 	if (!h)
 		return;
-	while ((s = next_to_close(h))) {
-		gt_kind_close(s->kind, s->module->ops, s->instance);
-		s->state = SLOT_LOADED;
-	}
+	while ((s = next_to_close(h)))
+		slot_close(s);
+	for (size_t i = 0; i < h->n; i++) /* of a proxy plugin that could not be opened */
+		if (h->slots[i]->state == SLOT_OPEN)
+			slot_close(h->slots[i]);
 	gt_events_free(h->events);
 	for (size_t i = 0; i < h->n; i++)
 		slot_free(h->slots[i]);
@@ -536,35 +651,23 @@ struct gt_error *gt_host_frontend(struct gt_host *h, const char *id, struct gt_f
 	return e;
 }
 
-struct gt_error *gt_host_open_file(const char *file, const char *dir,
-				   const struct gt_strv *options, enum gt_durability durability,
-				   struct gt_host **out, enum gt_kind *kind, void **instance)
+/* The configuration of a host for tests. */
+static void test_config(const char *dir, enum gt_durability durability, struct gt_buf *out)
 {
-	gt_auto(gt_buf) text = GT_BUF_INIT;
-	struct gt_config *config;
-	struct gt_host *h;
-	struct slot *s;
-	struct gt_error *e;
-
-	gt_buf_adds(&text, "root = ");
-	gt_buf_addq(&text, dir);
-	gt_buf_adds(&text, " \"/root\"; state = ");
-	gt_buf_addq(&text, dir);
-	gt_buf_addf(&text, " \"/state\"; durability = \"%s\";",
+	gt_buf_adds(out, "root = ");
+	gt_buf_addq(out, dir);
+	gt_buf_adds(out, " \"/root\"; state = ");
+	gt_buf_addq(out, dir);
+	gt_buf_addf(out, " \"/state\"; durability = \"%s\";\n",
 		    durability == GT_DURABILITY_FAST ? "fast" : "full");
-	GT_TRY(gt_config_load(text.s, NULL, &config));
-	h = gt_host_new(config);
-	h->own_config = config;
-	s = gt_slot_add(h, GT_KIND_NONE, "");
-	s->file = file;
-	s->extra = options;
-	s->is_active = true;
-	gt_slot_load(s);
-	if (s->module) { /* its name is the file's */
-		free(s->name);
-		s->name = gt_xstrdup(s->module->name);
-	}
-	e = gt_slot_open(s);
+}
+
+/* Opens the one plugin of a host for tests, and hands both over; takes 'h'. */
+static struct gt_error *test_open_take(struct gt_host *h, struct slot *s, struct gt_host **out,
+				       enum gt_kind *kind, void **instance)
+{
+	struct gt_error *e = gt_slot_open(s);
+
 	s->file = NULL;
 	s->extra = NULL;
 	if (e) {
@@ -577,4 +680,66 @@ struct gt_error *gt_host_open_file(const char *file, const char *dir,
 	*kind = s->kind;
 	*instance = s->instance;
 	return NULL;
+}
+
+struct gt_error *gt_host_open_file(const char *file, const char *dir,
+				   const struct gt_strv *options, enum gt_durability durability,
+				   struct gt_host **out, enum gt_kind *kind, void **instance)
+{
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+	struct gt_config *config;
+	struct gt_host *h;
+	struct slot *s;
+
+	test_config(dir, durability, &text);
+	GT_TRY(gt_config_load(text.s, NULL, &config));
+	h = gt_host_new(config);
+	h->own_config = config;
+	s = gt_slot_add(h, GT_KIND_NONE, "");
+	s->file = file;
+	s->extra = options;
+	s->is_active = true;
+	gt_slot_load(s);
+	if (s->module) { /* its name is the file's */
+		free(s->name);
+		s->name = gt_xstrdup(s->module->name);
+	}
+	return test_open_take(h, s, out, kind, instance);
+}
+
+struct gt_error *gt_host_open_proxy(const char *file, const char *type, const char *dir,
+				    const struct gt_strv *options, enum gt_durability durability,
+				    struct gt_host **out, enum gt_kind *kind, void **instance)
+{
+	gt_auto(gt_buf) text = GT_BUF_INIT;
+	const char *slash = strrchr(file, '/');
+	gt_autofree char *folder = gt_xstrndup(file, slash ? (size_t)(slash - file) : 0);
+	gt_autofree char *module = gt_xstrdup(slash ? slash + 1 : file);
+	struct gt_config *config;
+	struct gt_host *h;
+
+	if (strrchr(module, '.'))
+		*strrchr(module, '.') = '\0';
+	test_config(dir, durability, &text);
+	gt_buf_adds(&text, "plugin_path = ");
+	gt_buf_addq(&text, folder);
+	gt_buf_adds(&text, "; proxies: { services = ");
+	gt_buf_addq(&text, module);
+	gt_buf_adds(&text, "; }; proxy_plugins: { tested: { type = ");
+	gt_buf_addq(&text, type);
+	for (size_t i = 0; options && i < options->n; i++) {
+		const char *eq = strchr(options->v[i], '=');
+
+		if (!eq)
+			return gt_error_new(GT_INVALID_ARGUMENT, "%s: an option is NAME=VALUE",
+					    options->v[i]);
+		gt_buf_addf(&text, "; %.*s = ", (int)(eq - options->v[i]), options->v[i]);
+		gt_buf_addq(&text, eq + 1);
+	}
+	gt_buf_adds(&text, "; }; };\n");
+	GT_TRY(gt_config_load(text.s, NULL, &config));
+	h = gt_host_new(config);
+	h->own_config = config;
+	gt_slot_add_proxy(h, gt_config_settings(config)->proxy);
+	return test_open_take(h, h->slots[h->n - 1], out, kind, instance);
 }

@@ -74,4 +74,13 @@ GT_MUST_USE struct gt_error *gt_host_open_file(const char *file, const char *dir
 					       enum gt_durability durability, struct gt_host **out,
 					       enum gt_kind *kind, void **instance);
 
+/*
+ * The same for a proxy plugin of that type ("snapshot"), behind which is the services module 'file'. An
+ * option is a word of its entry, or of the module.
+ */
+GT_MUST_USE struct gt_error *gt_host_open_proxy(const char *file, const char *type, const char *dir,
+						const struct gt_strv *options,
+						enum gt_durability durability, struct gt_host **out,
+						enum gt_kind *kind, void **instance);
+
 #endif

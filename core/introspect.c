@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/kind.h"
 #include "core/loader.h"
+#include "core/proxy.h"
 #include "core/slot.h"
 
 #include <gantry/buf.h>
@@ -59,11 +60,15 @@ const char *gt_revision(void)
 }
 
 /* Those kinds that do something to a platform's files or processes say which platform. */
-static void platform_add(enum gt_kind kind, struct gt_strv *out)
+static void platform_add(enum gt_kind kind, const struct gt_config_proxy *proxy, struct gt_strv *out)
 {
 	struct utsname u;
 
-	if (kind != GT_SNAPSHOTTER && kind != GT_DIFFER && kind != GT_RUNTIME)
+	if (proxy && *proxy->platform) {
+		gt_strv_add(out, proxy->platform);
+		return;
+	}
+	if (kind != GT_SNAPSHOTTER && kind != GT_DIFFER && kind != GT_RUNTIME && kind != GT_SANDBOXER)
 		return;
 	if (uname(&u) < 0)
 		return;
@@ -94,7 +99,7 @@ static void info_fill(const struct slot *s, struct gt_plugin_info *i)
 
 	i->type = gt_xstrdup(s->kind ? gt_kind_type(s->kind) : "-");
 	i->id = gt_xstrdup(p ? p->id : s->name);
-	i->module = gt_xstrdup(s->name);
+	i->module = gt_xstrdup(s->proxy && s->module ? s->module->name : s->name);
 	i->file = s->module ? gt_xstrdup(s->module->file) : NULL;
 	i->doc = gt_xstrdup(p ? p->doc : "");
 	for (const struct gt_need *n = p ? p->needs : NULL; n && n->kind; n++)
@@ -102,10 +107,30 @@ static void info_fill(const struct slot *s, struct gt_plugin_info *i)
 			gt_strv_add(&i->requires, gt_kind_type(n->kind));
 	for (const char *const *c = p ? p->capabilities : NULL; c && *c; c++)
 		gt_strv_add(&i->capabilities, *c);
-	platform_add(s->kind, &i->platforms);
-	if (s->root && s->state == SLOT_OPEN)
+	platform_add(s->kind, s->proxy, &i->platforms);
+	if (s->proxy) {
+		gt_labels_copy(&i->exports, &s->proxy->exports);
+		gt_strv_addv(&i->capabilities, &s->proxy->capabilities);
+	}
+	if (!s->proxy && s->root && s->state == SLOT_OPEN)
 		gt_labels_set(&i->exports, "root", s->root);
 	status_fill(s, i);
+}
+
+/* A far side that does not answer may do so later: that is no error of the plugin's. */
+static void pending_fill(const struct slot *s, struct gt_plugin_info *i)
+{
+	struct gt_error *e;
+
+	if (i->status != GT_PLUGIN_OK)
+		return;
+	e = proxy_probe(s->far->instance, s->proxy);
+	if (!e)
+		return;
+	i->status = GT_PLUGIN_PENDING;
+	i->error_class = gt_error_class(e);
+	i->error = gt_xstrdup(gt_error_text(e));
+	gt_error_free(e);
 }
 
 static void inactive_add(struct gt_host *h)
@@ -126,26 +151,33 @@ struct gt_error *gt_host_plugins(const struct gt_init *init,
 	struct gt_host *h = init->host;
 	struct gt_error *e = NULL;
 	struct gt_plugin_info *infos;
-	size_t n;
+	struct slot **slots;
+	size_t n = 0;
 
 	pthread_mutex_lock(&h->lock);
 	inactive_add(h);
-	n = h->n;
-	infos = gt_xcalloc(n, sizeof(*infos));
-	for (size_t i = 0; i < n; i++) {
+	infos = gt_xcalloc(h->n, sizeof(*infos));
+	slots = gt_xcalloc(h->n, sizeof(struct slot *));
+	for (size_t i = 0; i < h->n; i++) {
+		if (gt_slot_is_far(h->slots[i]))
+			continue;
 		if (h->slots[i]->is_active)
 			gt_error_free(gt_slot_open(h->slots[i])); /* kept in the slot */
 		else
 			gt_slot_load(h->slots[i]);
+		slots[n++] = h->slots[i];
 	}
 	for (size_t i = 0; i < n; i++)
-		info_fill(h->slots[i], &infos[i]);
+		info_fill(slots[i], &infos[i]);
 	pthread_mutex_unlock(&h->lock);
 	for (size_t i = 0; i < n; i++) {
+		if (!e && slots[i]->far)
+			pending_fill(slots[i], &infos[i]);
 		if (!e)
 			e = fn(arg, &infos[i]);
 		gt_plugin_info_done(&infos[i]);
 	}
+	free(slots);
 	free(infos);
 	return e;
 }

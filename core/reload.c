@@ -60,7 +60,7 @@ struct gt_error *gt_host_reload(struct gt_host *h, const struct gt_config *newer
 
 	pthread_mutex_lock(&h->lock);
 	for (size_t i = 0; i < h->n; i++)
-		if (h->slots[i]->state == SLOT_OPEN)
+		if (h->slots[i]->state == SLOT_OPEN && !h->slots[i]->proxy)
 			e = gt_error_first(e, slot_reload(h, h->slots[i], newer));
 	pthread_mutex_unlock(&h->lock);
 	return e;

@@ -12,16 +12,21 @@
 
 struct gt_module;
 struct gt_config;
+struct gt_config_proxy;
 
 enum slot_state { SLOT_NEW, SLOT_LOADED, SLOT_OPENING, SLOT_OPEN, SLOT_FAILED };
 
 struct slot {
 	struct gt_host *host;
 	enum gt_kind kind;
-	char *name; /* of the module */
+	char *name; /* of the module; of a proxy plugin, of its entry */
 	bool is_active; /* else only its options matter, or its line in a listing */
 	const char *file; /* tests: the module's file, while it is being opened */
-	const struct gt_strv *extra; /* tests: options, likewise */
+	const struct gt_strv *extra; /* options besides the configuration's */
+	/* Of a proxy plugin, and of the services behind it, which nobody else finds. */
+	const struct gt_config_proxy *proxy;
+	struct slot *far; /* those services; NULL: this is not the proxy plugin, but them */
+	struct gt_strv far_options; /* for 'extra' */
 	enum slot_state state;
 	struct gt_module *module;
 	struct gt_error *error; /* why it FAILED */
@@ -55,8 +60,17 @@ struct gt_host {
 struct gt_error *gt_folders_prepare(struct gt_host *h);
 struct gt_error *gt_folder_make(const char *path, mode_t mode);
 
+struct slot *gt_slot_of(const struct gt_init *init);
+/* Whether these are the services behind a proxy plugin. */
+static inline bool gt_slot_is_far(const struct slot *s)
+{
+	return s->proxy && !s->far;
+}
+
 struct gt_host *gt_host_new(const struct gt_config *config);
 struct slot *gt_slot_add(struct gt_host *h, enum gt_kind kind, const char *name);
+/* The slots of an entry of proxy_plugins; 'services' is a module. */
+void gt_slot_add_proxy(struct gt_host *h, const struct gt_config_proxy *proxy);
 struct slot *gt_slot_by_name(struct gt_host *h, const char *name);
 /* All with the host's lock held, or before there are threads. */
 void gt_slot_load(struct slot *s);

@@ -69,6 +69,10 @@ bool suite_child_start(struct suite_child *c)
 		gt_strv_addf(&argv, "--child-tmpfs=%s", c->tmpfs);
 	if (c->fast || runner->fast)
 		gt_strv_add(&argv, "--fast");
+	if (runner->proxy) {
+		gt_strv_add(&argv, "--proxy");
+		gt_strv_add(&argv, runner->proxy);
+	}
 	for (size_t i = 0; i < runner->options->n; i++)
 		gt_strv_addf(&argv, "--option=%s", runner->options->v[i]);
 	gt_strv_add(&argv, "--");

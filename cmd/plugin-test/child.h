@@ -12,6 +12,7 @@ struct runner {
 	const struct gt_strv *options;
 	const char *root; /* the host's roots lie below it */
 	bool fast;
+	const char *proxy; /* NULL: none */
 };
 
 /* Called once, before the first suite_child_start(). */

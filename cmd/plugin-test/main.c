@@ -31,18 +31,21 @@ enum { OPT_CHILD = 256, OPT_CHILD_ARG, OPT_CHILD_ROOT, OPT_CHILD_TMPFS };
 struct arguments {
 	const char *file;
 	const char *dir;
+	const char *proxy; /* NULL: the file is the plugin itself */
 	struct gt_strv options;
 	bool fast;
 	const char *child, *child_arg, *child_root, *child_tmpfs;
 };
 
 static const char usage_text[] =
-	"usage: gantry-plugin-test [--option NAME=VALUE]... [--dir DIR] [--fast] FILE.so\n"
+	"usage: gantry-plugin-test [--option NAME=VALUE]... [--dir DIR] [--fast] [--proxy TYPE] FILE.so\n"
 	"\n"
 	"Tests the plugin in FILE.so against the contract of its kind; prints TAP.\n"
 	"  --option NAME=VALUE  sets an option of the plugin\n"
 	"  --dir DIR            works in a new folder below DIR instead of $TMPDIR or /tmp\n"
-	"  --fast               opens it with fast durability\n";
+	"  --fast               opens it with fast durability\n"
+	"  --proxy TYPE         tests a proxy plugin of that type (snapshot, content, diff), with FILE.so as\n"
+	"                       the services that speak to it; --option sets words of its entry, too\n";
 
 /* 0: go on; else the exit status plus one. */
 static int parse(struct arguments *a, int argc, char **argv)
@@ -51,6 +54,7 @@ static int parse(struct arguments *a, int argc, char **argv)
 		{ "option", required_argument, NULL, 'o' },
 		{ "dir", required_argument, NULL, 'd' },
 		{ "fast", no_argument, NULL, 'f' },
+		{ "proxy", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "child", required_argument, NULL, OPT_CHILD },
@@ -61,11 +65,12 @@ static int parse(struct arguments *a, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:d:fhV", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "o:d:fp:hV", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'o': gt_strv_add(&a->options, optarg); break;
 		case 'd': a->dir = optarg; break;
 		case 'f': a->fast = true; break;
+		case 'p': a->proxy = optarg; break;
 		case 'h': fputs(usage_text, stdout); return 1;
 		case 'V': puts("gantry-plugin-test " PACKAGE_VERSION); return 1;
 		case OPT_CHILD: a->child = optarg; break;
@@ -86,9 +91,12 @@ static int parse(struct arguments *a, int argc, char **argv)
 static struct gt_error *open_plugin(const struct arguments *a, const char *root,
 				    struct gt_host **host, enum gt_kind *kind, void **instance)
 {
-	return gt_host_open_file(a->file, root, &a->options,
-				 a->fast ? GT_DURABILITY_FAST : GT_DURABILITY_FULL, host, kind,
-				 instance);
+	enum gt_durability durability = a->fast ? GT_DURABILITY_FAST : GT_DURABILITY_FULL;
+
+	if (a->proxy)
+		return gt_host_open_proxy(a->file, a->proxy, root, &a->options, durability, host, kind,
+					  instance);
+	return gt_host_open_file(a->file, root, &a->options, durability, host, kind, instance);
 }
 
 static int child_main(const struct arguments *a)
@@ -100,6 +108,8 @@ static int child_main(const struct arguments *a)
 	int status = 97;
 
 	if (a->child_tmpfs) {
+		if (a->proxy) /* what it stores lies elsewhere */
+			return SUITE_CHILD_SKIP;
 		e = child_mount(a->child_root, a->child_tmpfs);
 		if (e)
 			return SUITE_CHILD_SKIP;
@@ -144,7 +154,8 @@ static void run_suite(enum gt_kind kind, void *instance, const char *dir)
 static int runner_main(const struct arguments *a, const char *root, const char *dir)
 {
 	const struct runner r = {
-		.file = a->file, .options = &a->options, .root = root, .fast = a->fast
+		.file = a->file, .options = &a->options, .root = root, .fast = a->fast,
+		.proxy = a->proxy,
 	};
 	struct gt_host *host = NULL;
 	enum gt_kind kind = GT_KIND_NONE;

@@ -3,9 +3,16 @@
 
 #include <client/ingest.h>
 
+#include <string.h>
 #include <time.h>
 
 #define LOCKED_WAIT_NS 20000000
+
+/* A content store that is not to be reached is UNAVAILABLE, too: only the text tells. */
+static bool is_locked(const struct gt_error *e)
+{
+	return gt_error_class(e) == GT_UNAVAILABLE && strstr(gt_error_text(e), " locked");
+}
 
 struct gt_error *gt_ingest_open(struct gt_services *s, struct gt_call *call, const char *ref,
 				const struct gt_descriptor *desc, struct gt_progress *progress,
@@ -14,7 +21,7 @@ struct gt_error *gt_ingest_open(struct gt_services *s, struct gt_call *call, con
 	for (;;) {
 		struct gt_error *e = gt_blobs_writer(s, call, ref, desc, out);
 
-		if (gt_error_class(e) != GT_UNAVAILABLE)
+		if (!is_locked(e))
 			return e;
 		gt_error_free(e);
 		gt_progress_state(progress, line, GT_PROGRESS_WAITING);

@@ -126,7 +126,7 @@ static struct gt_error *message_handle(struct gt_grpc_call *c, const V1(WriteCon
 		GT_TRY(gt_writer_status(w->writer, &i));
 		m->started_at = gt_wire_time(a, &i.started_at);
 		m->updated_at = gt_wire_time(a, &i.updated_at);
-		m->total = w->total;
+		m->total = i.total ? i.total : w->total;
 		break;
 	case ACTION(WRITE):
 	case ACTION(COMMIT):

@@ -20,7 +20,7 @@ METHOD(read_method, SERVICE, "Read", TYPE(read_content_response));
 
 struct reader {
 	struct gt_reader base;
-	struct gt_grpc_client *client;
+	struct gt_services *services;
 	struct gt_call call;
 	char *ns, *digest;
 	int64_t length;
@@ -39,15 +39,16 @@ static void stream_drop(struct reader *r)
 static struct gt_error *stream_begin(struct reader *r, int64_t off)
 {
 	V1(ReadContentRequest) q = INIT(READ_CONTENT_REQUEST);
+	struct gt_call step = remote_step(r->services, &r->call);
 	struct gt_error *e;
 
 	stream_drop(r);
 	q.digest = r->digest;
 	q.offset = off;
 	q.size = r->length - off < WINDOW ? r->length - off : WINDOW;
-	GT_TRY(gt_grpc_stream_open(r->client, &r->call, &read_method, NULL, NULL, &r->stream));
+	GT_TRY(gt_grpc_stream_open(remote_client(r->services), &r->call, &read_method, NULL, NULL, &r->stream));
 	r->at = off;
-	e = gt_grpc_stream_send(r->stream, &r->call, &q.base);
+	e = gt_grpc_stream_send(r->stream, &step, &q.base);
 	gt_grpc_stream_close_send(r->stream);
 	return e;
 }
@@ -62,7 +63,9 @@ static struct gt_error *chunk_want(struct reader *r, int64_t off)
 		begun = true;
 	}
 	while (!r->chunk) {
-		GT_TRY(gt_grpc_stream_recv(r->stream, &r->call, &r->chunk));
+		struct gt_call step = remote_step(r->services, &r->call);
+
+		GT_TRY(gt_grpc_stream_recv(r->stream, &step, &r->chunk));
 		r->used = 0;
 		if (!r->chunk && begun)
 			return gt_error_new(GT_DATA_LOSS, "%s ends at byte %lld of %lld", r->digest,
@@ -129,13 +132,14 @@ static const struct gt_reader_ops reader_ops = {
 struct gt_error *remote_reader(struct gt_services *s, struct gt_call *call, const char *digest,
 			       struct gt_reader **out)
 {
+	struct gt_call step = remote_step(s, call);
 	gt_auto(gt_blob) b = { 0 };
 	struct reader *r;
 
-	GT_TRY(remote_blobs.info(s, call, digest, &b));
+	GT_TRY(remote_blobs.info(s, &step, digest, &b));
 	r = gt_xcalloc(1, sizeof(*r));
 	r->base.ops = &reader_ops;
-	r->client = remote_client(s);
+	r->services = s;
 	r->call = *call;
 	r->call.lease = NULL;
 	r->call.ns = r->ns = call->ns ? gt_xstrdup(call->ns) : NULL;

@@ -20,39 +20,64 @@ METHOD(write_method, SERVICE, "Write", TYPE(write_content_response));
 
 struct writer {
 	struct gt_writer base;
+	struct gt_services *services;
 	struct gt_grpc_stream *stream;
 	struct gt_call call;
 	char *ns, *lease, *ref, *expected; /* expected "": not known */
 	int64_t total; /* 0: not known */
 	int64_t offset;
 	char *digest; /* of what is stored, as the far side said last; NULL: it has not */
+	bool is_done; /* committed */
 	bool is_cut; /* to nothing, which the far side learns with what comes next */
 	struct timespec started_at, updated_at;
 };
 
-/* Sends 'q' and waits for the answer to it. */
-static struct gt_error *ask(struct writer *w, V1(WriteContentRequest) *q,
-			    V1(WriteContentResponse) **out)
+/* How long the far side may take to give the ingest back. */
+#define CLOSE_TIME INT64_C(2000000000)
+
+static struct gt_error *exchange(struct writer *w, const V1(WriteContentRequest) *q,
+				 ProtobufCMessage **m)
+{
+	struct gt_call step = remote_step(w->services, &w->call);
+	struct gt_error *e = gt_grpc_stream_send(w->stream, &step, &q->base);
+
+	GT_TRY(gt_error_unless(e, GT_FAILED_PRECONDITION)); /* why it ended is read below */
+	GT_TRY(gt_grpc_stream_recv(w->stream, &step, m));
+	if (!*m)
+		return gt_error_new(GT_UNAVAILABLE, "ingest %s: the stream has ended", w->ref);
+	return NULL;
+}
+
+/* Sends 'q' and waits for the answer to it. An error ends the stream, not the ingest: the next opens it again. */
+static struct gt_error *ask_with(struct writer *w, V1(WriteContentRequest) *q, int64_t total,
+				 const char *expected, V1(WriteContentResponse) **out)
 {
 	ProtobufCMessage *m = NULL;
 	struct gt_error *e;
 
+	if (!w->stream)
+		GT_TRY(gt_grpc_stream_open(remote_client(w->services), &w->call, &write_method, NULL,
+					   NULL, &w->stream));
 	q->ref = w->ref;
-	q->total = w->total;
-	q->expected = w->expected;
-	e = gt_grpc_stream_send(w->stream, &w->call, &q->base);
-	if (gt_error_class(e) == GT_FAILED_PRECONDITION)
-		e = gt_error_unless(e, GT_FAILED_PRECONDITION); /* why it ended is read below */
-	GT_TRY(e);
-	GT_TRY(gt_grpc_stream_recv(w->stream, &w->call, &m));
-	if (!m)
-		return gt_error_new(GT_UNAVAILABLE, "ingest %s: the stream has ended", w->ref);
+	q->total = total;
+	q->expected = (char *)expected;
+	e = exchange(w, q, &m);
+	if (e) {
+		gt_grpc_stream_free(gt_steal(&w->stream));
+		return e;
+	}
 	*out = (void *)m;
 	if (*(*out)->digest) {
 		free(w->digest);
 		w->digest = gt_xstrdup((*out)->digest);
 	}
 	return NULL;
+}
+
+static struct gt_error *ask(struct writer *w, V1(WriteContentRequest) *q,
+			    V1(WriteContentResponse) **out)
+{
+	return ask_with(w, q, w->total, w->expected, out);
 }
 
 static struct gt_error *stat_ask(struct writer *w)
@@ -63,6 +88,8 @@ static struct gt_error *stat_ask(struct writer *w)
 	q.action = ACTION(STAT);
 	GT_TRY(ask(w, &q, &r));
 	w->offset = r->offset;
+	if (r->total > 0)
+		w->total = r->total;
 	w->started_at = gt_wire_time_get(r->started_at);
 	w->updated_at = gt_wire_time_get(r->updated_at);
 	gt_grpc_message_free(&r->base);
@@ -159,18 +186,15 @@ static struct gt_error *commit(struct writer *w, int64_t size, const char *expec
 
 	q.action = ACTION(COMMIT);
 	q.offset = w->offset;
-	if (size > 0)
-		w->total = size;
-	if (expected && strcmp(expected, w->expected) != 0) {
-		free(w->expected);
-		w->expected = gt_xstrdup(expected);
-	}
 	if (labels)
 		gt_wire_labels(&a, &q.base, "labels", labels);
-	GT_TRY(ask(w, &q, &r));
+	if (!expected)
+		expected = w->expected;
+	GT_TRY(ask_with(w, &q, size > 0 ? size : w->total, expected, &r));
 	gt_grpc_message_free(&r->base);
+	w->is_done = true;
 	if (digest)
-		*digest = gt_xstrdup(w->digest ? w->digest : w->expected);
+		*digest = gt_xstrdup(w->digest ? w->digest : expected);
 	return NULL;
 }
 
@@ -180,10 +204,25 @@ static struct gt_error *writer_commit(struct gt_writer *base, int64_t size, cons
 	return commit((struct writer *)base, size, expected, NULL, digest);
 }
 
+/* The ingest is free for the next when the far side has answered that there will be no more. */
+static void stream_end(struct writer *w)
+{
+	struct gt_call call = GT_CALL_INIT;
+	ProtobufCMessage *m = NULL;
+
+	if (!w->stream || w->is_done)
+		return;
+	call.deadline = gt_now() + CLOSE_TIME;
+	gt_grpc_stream_close_send(w->stream);
+	gt_error_free(gt_grpc_stream_recv(w->stream, &call, &m));
+	gt_grpc_message_free(m);
+}
+
 static void writer_close(struct gt_writer *base)
 {
 	struct writer *w = (struct writer *)base;
 
+	stream_end(w);
 	gt_grpc_stream_free(w->stream);
 	free(w->ns);
 	free(w->lease);
@@ -210,15 +249,14 @@ struct gt_error *remote_writer(struct gt_services *s, struct gt_call *call, cons
 	struct gt_error *e;
 
 	w->base.ops = &writer_ops;
+	w->services = s;
 	w->call = *call;
 	w->call.ns = w->ns = call->ns ? gt_xstrdup(call->ns) : NULL;
 	w->call.lease = w->lease = call->lease ? gt_xstrdup(call->lease) : NULL;
 	w->ref = gt_xstrdup(ref);
 	w->expected = gt_xstrdup(desc && desc->digest ? desc->digest : "");
 	w->total = desc && desc->size > 0 ? desc->size : 0;
-	e = gt_grpc_stream_open(remote_client(s), &w->call, &write_method, NULL, NULL, &w->stream);
-	if (!e)
-		e = stat_ask(w);
+	e = stat_ask(w);
 	if (e) {
 		writer_close(&w->base);
 		return e;

@@ -39,6 +39,17 @@ struct gt_error *remote_answered(const void *part, const struct gt_grpc_remote *
 	return part ? NULL : gt_error_new(GT_INTERNAL, "%s: the answer is empty", method->path);
 }
 
+struct gt_call remote_step(struct gt_services *s, const struct gt_call *call)
+{
+	const struct remote_config *config = ((struct remote *)s)->init->config;
+	int64_t end = gt_now() + config->stall_timeout;
+	struct gt_call step = *call;
+
+	if (config->stall_timeout && (!step.deadline || step.deadline > end))
+		step.deadline = end;
+	return step;
+}
+
 static struct gt_error *remote_open(const struct gt_init *init, struct gt_services **out)
 {
 	const struct remote_config *config = init->config;
@@ -66,6 +77,9 @@ static const struct gt_option remote_options[] = {
 		      "state folder."),
 	GT_OPT_DURATION(struct remote_config, connect_timeout, "10s",
 			"How long a daemon that is not there, or does not accept, is waited for."),
+	GT_OPT_DURATION(struct remote_config, stall_timeout, "0s",
+			"How long a read or a write of content may come no further before it fails; 0: as "
+			"long as the call lasts."),
 	{ 0 }
 };
 

@@ -15,6 +15,7 @@
 struct remote_config {
 	char *address;
 	int64_t connect_timeout;
+	int64_t stall_timeout;
 };
 
 struct remote {
@@ -27,6 +28,9 @@ static inline struct gt_grpc_client *remote_client(struct gt_services *s)
 {
 	return ((struct remote *)s)->client;
 }
+
+/* The call with an end of its own for what comes next of a longer exchange. */
+struct gt_call remote_step(struct gt_services *s, const struct gt_call *call);
 
 /* METHOD(get, "containerd.services.images.v1.Images", "Get", TYPE(get_image_response)); */
 #define METHOD(var, service, name, type)                                                          \
