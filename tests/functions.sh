@@ -140,6 +140,7 @@ write_config() {
 		echo "ctr-frontend: { worker = \"$(built gantry-layer)\"; };"
 		echo "differ-archive: { worker = \"$(built gantry-layer)\"; };"
 		echo "runtime-runc: { shim = \"$(built containerd-shim-gantry-v1)\"; };"
+		echo "sandboxer-shim: { shim = \"$(built containerd-shim-gantry-v1)\"; };"
 		printf '%s\n' "$@"
 	} >"$GANTRY_CONFIG"
 }
