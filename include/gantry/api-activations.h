@@ -34,10 +34,9 @@ struct gt_activations_ops {
 	 * makes all, and 'system' is one bind mount of the result. UNIMPLEMENTED if there is nothing
 	 * that the caller could not do; ALREADY_EXISTS "mount \"NAME\""; INVALID_ARGUMENT for what cannot
 	 * be understood. With a lease in the call it ends with the lease, else with deactivate. On
-	 * error nothing is left mounted. Of a type "TRANSFORM/TYPE" the transform is done first: "format"
-	 * fills in {{ source N }}, {{ target N }}, {{ mount N }} and {{ overlay N M }} of earlier mounts,
-	 * "mkdir" makes folders that its options name, "mkfs" an image with a file system. Type "loop"
-	 * makes a device of a file.
+	 * error nothing is left mounted. A type "format/TYPE" has {{ source N }}, {{ target N }},
+	 * {{ mount N }} and {{ overlay N M }} filled in, of mounts before it; type "loop" makes a device
+	 * of a file, and its point is that device.
 	 */
 	struct gt_error *(*create)(struct gt_services *s, struct gt_call *call, const char *name,
 				   const struct gt_mounts *mounts, const struct gt_labels *labels,

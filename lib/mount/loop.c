@@ -14,15 +14,14 @@
 
 #define ATTEMPTS 100
 
-struct gt_error *mount_loop_attach(const char *source, bool read_only, bool direct_io,
-				   char **device, int *fd)
+static struct gt_error *attach(const char *source, bool read_only, unsigned flags, char **device,
+			       int *fd)
 {
 	int mode = (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
 	gt_autofd int file = open(source, mode | O_NONBLOCK | O_NOCTTY);
 	gt_autofd int control = -1;
 	struct loop_config c = {
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0) |
-				 (direct_io ? LO_FLAGS_DIRECT_IO : 0),
+		.info.lo_flags = flags | (read_only ? LO_FLAGS_READ_ONLY : 0),
 	};
 
 	if (file < 0)
@@ -56,4 +55,32 @@ struct gt_error *mount_loop_attach(const char *source, bool read_only, bool dire
 	}
 	return gt_error_new(GT_RESOURCE_EXHAUSTED, "no loop device for %s in %d attempts", source,
 			    ATTEMPTS);
+}
+
+struct gt_error *mount_loop_attach(const char *source, bool read_only, bool direct_io,
+				   char **device, int *fd)
+{
+	return attach(source, read_only,
+		      LO_FLAGS_AUTOCLEAR | (direct_io ? LO_FLAGS_DIRECT_IO : 0), device, fd);
+}
+
+struct gt_error *mount_loop_keep(const char *source, bool read_only, char **device)
+{
+	gt_autofd int fd = -1;
+
+	return attach(source, read_only, 0, device, &fd);
+}
+
+struct gt_error *mount_loop_detach(const char *device)
+{
+	gt_autofd int fd = open(device, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENXIO
+			       ? NULL
+			       : gt_error_errno(GT_UNKNOWN, errno, "open %s", device);
+	if (ioctl(fd, LOOP_CLR_FD, 0) < 0 && errno != ENXIO)
+		return gt_error_errno(errno == EBUSY ? GT_FAILED_PRECONDITION : GT_UNKNOWN, errno,
+				      "detach %s", device);
+	return NULL;
 }

@@ -13,4 +13,9 @@
 GT_MUST_USE struct gt_error *mount_loop_attach(const char *source, bool read_only, bool direct_io,
 					       char **device, int *fd);
 
+/* The same for one that stays until it is detached. */
+GT_MUST_USE struct gt_error *mount_loop_keep(const char *source, bool read_only, char **device);
+/* Detaches it. Fine if it is not attached; FAILED_PRECONDITION while it is in use. */
+GT_MUST_USE struct gt_error *mount_loop_detach(const char *device);
+
 #endif

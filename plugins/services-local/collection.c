@@ -3,6 +3,7 @@
 
 #include "collection.h"
 
+#include "activations.h"
 #include "records.h"
 
 #include <gantry/log.h>
@@ -62,6 +63,8 @@ static struct gt_error *run(struct collection *c)
 
 	if (!e)
 		e = sweep(c);
+	if (!e)
+		e = activations_collect(c->l, c->call);
 	if (!e && c->search)
 		e = search_drivers(c);
 	if (e)

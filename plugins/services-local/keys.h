@@ -14,6 +14,7 @@
  *	h NS SNAPSHOTTER P C	child: numbers of parent and child, 8 bytes each, big endian
  *	l NS ID			lease
  *	r NS LEASE TYPE ID	what a lease lists
+ *	m NS NAME		mounts of the mounts service
  *	z WHAT			the garbage collection's own: see gc-journal.h
  */
 #ifndef SERVICES_LOCAL_KEYS_H
@@ -33,6 +34,7 @@
 #define KEY_CHILD 'h'
 #define KEY_LEASE 'l'
 #define KEY_RESOURCE 'r'
+#define KEY_ACTIVATION 'm'
 #define KEY_COLLECTION 'z'
 
 /* A scan asks from one byte behind a key. */

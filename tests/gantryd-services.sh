@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every method of containerd 1.6 to 2.3 is served; and the services that neither of the ctr's calls: mounts
+# and sandbox controllers, by services-rig.
+. "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
+requires root runc
+[ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
+make_image
+write_config 'services-local: { startup_delay = "1h"; };'
+start_gantryd || { echo "Bail out! gantryd does not serve"; exit 1; }
+
+walk() { timeout 120 "$abs_top_builddir/tests/services-walk" "$gantryd_socket"; }
+walk <"$abs_top_srcdir/tests/services.txt" >"$work/walk"
+is "$(wc -l <"$work/walk")" "$(wc -l <"$abs_top_srcdir/tests/services.txt")" "every method was called"
+is "$(awk '{ print $1 }' "$work/walk" | sort -u | wc -l)" 17 "of 17 services, and one speaks ttrpc"
+is "$(grep -E ' (UNIMPLEMENTED|INTERNAL|UNKNOWN|UNAVAILABLE|DATA_LOSS)$' "$work/walk")" "" "and is served"
+is "$(printf 'containerd.services.images.v1.Images Nonsense\n' | walk)" \
+	"containerd.services.images.v1.Images Nonsense UNIMPLEMENTED" "one that there is not is not"
+
+# --- mounts ----------------------------------------------------------------------------
+rig() { timeout 60 "$abs_top_builddir/tests/services-rig" "$(plugin_folder)/services-remote.so" "$gantryd_socket" "$@"; }
+mkdir "$work/a" "$work/b" "$work/c" && echo one >"$work/a/one" && echo two >"$work/b/two"
+try rig "$ns" mount plain "bind,$work/a,,rbind"
+like "$status/$err" "^1/UNIMPLEMENTED: mount \"plain\": nothing in it needs" "what a caller can mount by himself is his"
+try rig "$ns" mount bad "format/bind,{{ mount 3 }},,rbind"
+like "$status/$err" "^1/INVALID_ARGUMENT: .*expected \{\{ source N" "a form that cannot be filled"
+try rig "$ns" mount over "bind,$work/a,,rbind,ro" "bind,$work/b,,rbind,ro" "format/overlay,overlay,,lowerdir={{ overlay 0 1 }}"
+like "$out" "over: active bind $work/a at ([^ ]*) active bind $work/b at ([^ ]*) system overlay overlay,lowerdir=" "those before a form are made"
+made=$out
+lower=${out##*lowerdir=}
+is "$(cat "${lower%%:*}/one" "${lower##*:}/two")" "one
+two" "and are mounted where the form says"
+try rig "$ns" mount over "bind,$work/a,,rbind" "format/overlay,overlay,,lowerdir={{ mount 0 }}"
+like "$status/$err" "^1/ALREADY_EXISTS: .*mount \"over\"" "a name is there once"
+try rig "$ns" label over x=y
+is "$out" "$made label x=y" "labels"
+try rig "$ns" mounts 'labels.x==y'
+is "$out" "$made label x=y" "are found"
+try rig "$ns" mounts 'labels.x==z'
+is "$status/$out" "0/" "or not"
+try rig "$ns-x" mounts
+is "$status/$out" "0/" "and are in one namespace"
+truncate -s 8M "$work/disk" && mkfs.ext4 -q "$work/disk"
+try rig "$ns" mount disk -t "loop,$work/disk," "format/ext4,{{ mount 0 }},"
+like "$out" "disk: active loop $work/disk at (/dev/loop[0-9]+) active ext4 /dev/loop[0-9]+ at ([^ ]*) system bind [^ ]*,rbind" "a file becomes a device, and that is mounted"
+loop=$(sed 's,.*at \(/dev/loop[0-9]*\) .*,\1,' <<<"$out")
+ok "it is attached" sh -c "losetup '$loop' | grep -q '$work/disk'"
+end_gantryd KILL
+start_gantryd
+try rig "$ns" mounts
+like "$out" "disk: .*over: " "a new daemon knows them"
+try rig "$ns" unmount disk
+is "$status/$err" "0/" "unmount"
+ok "the device is gone" sh -c "! losetup '$loop' 2>/dev/null | grep -q '$work/disk'"
+try rig "$ns" unmount disk
+like "$status/$err" "^1/NOT_FOUND" "once"
+point=${lower%%:*}
+(cd "$point" && exec sleep 60) &
+busy=$!
+wait_for 10 sh -c "[ \"\$(readlink /proc/$busy/cwd)\" = '$point' ]"
+try rig "$ns" unmount over
+like "$status/$err" "^1/.*over.*busy" "not while it is in use"
+kill $busy
+wait $busy 2>/dev/null
+try rig "$ns" unmount over
+is "$status/$err" "0/" "but then"
+try rig "$ns" mount broken "bind,$work/a,,rbind" "bind,$work/nowhere,,rbind" "format/bind,{{ mount 1 }},,rbind"
+like "$status/$err" "^1/.*broken.*number 1" "one of them cannot be mounted"
+g_ctr -n "$ns" leases create --id kept >/dev/null
+try rig "$ns/kept" mount leased "bind,$work/a,,rbind" "format/bind,{{ mount 0 }},,rbind"
+is "$status" 0 "with a lease"
+is "$(our_mounts | grep -c /mounts/)" 1 "nothing else is mounted"
+g_ctr -n "$ns" leases rm --sync kept >/dev/null
+try rig "$ns" mounts
+is "$status/$out" "0/" "it ends with its lease"
+is "$(our_mounts | grep -c /mounts/)" 0 "nothing is mounted"
+
+# --- sandboxes ---------------------------------------------------------------------------
+"$ctr_program" events >"$work/events" 2>&1 &
+events_pid=$!
+sleep 0.5
+try rig "$ns" sandbox start none
+like "$status/$err" "^1/NOT_FOUND" "start of none"
+try rig "$ns" sandbox create pod io.containerd.nonesuch.v1
+like "$status/$err" "^1/NOT_FOUND: .*containerd-shim-nonesuch-v1" "a runtime that is not installed"
+try rig "$ns" sandbox create pod io.containerd.runc.v2
+is "$status/$err" "0/" "create"
+try rig "$ns" sandbox create pod io.containerd.runc.v2
+like "$status/$err" "^1/ALREADY_EXISTS" "create it twice"
+try rig "$ns" sandbox start pod
+like "$out" "pod pid [0-9]+ address ttrpc\+unix://.* version [23]" "start"
+address=$(awk '{ print $5 }' <<<"$out")
+address=${address/+/\\+}
+try rig "$ns" sandbox status pod
+like "$out" "pod pid [0-9]+ state SANDBOX_READY address $address" "status"
+try rig "$ns" sandbox platform pod
+like "$out" "^linux/" "platform"
+try rig "$ns" sandbox metrics pod
+like "$status/$out" "^0/pod " "metrics"
+rig "$ns" sandbox wait pod >"$work/waited" 2>&1 &
+wait_pid=$!
+end_gantryd KILL
+wait $wait_pid 2>/dev/null
+like "$(cat "$work/waited")" "UNAVAILABLE" "a wait ends with the daemon"
+start_gantryd
+kill $events_pid 2>/dev/null
+"$ctr_program" events >>"$work/events" 2>&1 &
+events_pid=$!
+rig "$ns" sandbox wait pod >"$work/waited" 2>&1 &
+wait_pid=$!
+try rig "$ns" sandbox status pod
+like "$out" "state SANDBOX_READY address $address" "a new daemon knows it"
+try rig "$ns" sandbox stop pod
+is "$status/$err" "0/" "stop"
+wait $wait_pid
+like "$(cat "$work/waited")" "^exit [0-9]+ at [1-9]" "its end is told"
+try rig "$ns" sandbox status pod
+like "$out" "state SANDBOX_NOTREADY" "and its status"
+try rig "$ns" sandbox shutdown pod
+is "$status/$err" "0/" "shutdown"
+try rig "$ns" sandbox status pod
+like "$status/$err" "^1/NOT_FOUND" "then it is gone"
+ok "so are its events told" wait_for 10 sh -c "grep -q sandboxes/create '$work/events' && grep -q sandboxes/start '$work/events' && grep -q sandboxes/exit '$work/events'"
+kill $events_pid 2>/dev/null
+is "$(find "$work/state/io.containerd.sandbox.controller.v1.shim" -mindepth 2 2>/dev/null | wc -l)" 0 "nothing is left"
+done_testing
