@@ -141,7 +141,7 @@ if command -v ctr >/dev/null && their=$(command ctr --version 2>/dev/null) && [ 
 		case "$group" in
 		images) is "$names" " inspect i prune usage" "names in: ctr $group" ;;
 		content) is "$names" " fetch-blob" "names in: ctr $group" ;;
-		"") is "$names" " logs log system stats top info sandboxes sandbox sb s deprecations" "names in: ctr" ;;
+		"") is "$names" " logs log system stats top info sandboxes sandbox sb s deprecations publish" "names in: ctr" ;;
 		plugins) is "$names" " inspect-runtime" "names in: ctr $group" ;;
 		*) is "$names" "" "names in: ctr $group" ;;
 		esac

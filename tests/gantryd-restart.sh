@@ -84,6 +84,21 @@ ok "rounds" rounds
 like "$(ctr tasks ls)" "always +[0-9]+ +PAUSED" "what is paused stays so"
 g_ctr tasks resume always
 
+make created 'exec sleep 1000' status=running policy=no
+python3 -c '
+import sys
+sys.path.insert(0, sys.argv[1])
+import grpc_client
+c = grpc_client.Client(sys.argv[2], sys.argv[3].encode())
+sys.exit(c.call(b"/containerd.services.tasks.v1.Tasks/Create", grpc_client.proto((1, b"created"))) is None)
+' "$abs_top_srcdir/tests" "$gantryd_socket" "$ns"
+is "$?" 0 "a task that is created, and left so"
+like "$(ctr tasks ls)" "created +[0-9]+ +CREATED" "is not started by policy no"
+ctr containers label created "$r.policy=always" >/dev/null
+ok "with always it runs, after an interval" wait_for 30 runs created
+ctr containers label created "$r.status=stopped" >/dev/null
+ok "and stops" wait_for 30 has_no_task created
+
 # --- the daemon ends, and comes back -----------------------------------------------------------
 pid=$(pid_of always)
 end_gantryd TERM
@@ -164,7 +179,7 @@ is "$(pid_of evil2)" "" "and nothing starts it"
 ok "nor was the program run that it names" test ! -e "$work/evil"
 
 # --- the end --------------------------------------------------------------------------------------
-for id in always clock never unless failing well mistaken unlabelled evil2; do ctr containers rm --force "$id"; done
+for id in always created clock never unless failing well mistaken unlabelled evil2; do ctr containers rm --force "$id"; done
 is "$(ctr containers ls -q)" "" "deleted, they stay away"
 ok "no task is left" sh -c "[ -z \"\$(timeout 60 $ctr_program tasks ls -q)\" ]"
 end_gantryd

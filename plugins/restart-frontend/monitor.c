@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A round: the containers with restart labels of all namespaces are found first, then some threads take one
- * after the other, so that one that hangs holds up few. Nothing is remembered from round to round: what
- * was done stands in the labels.
+ * after the other, so that one that hangs holds up few. What was done stands in the labels; only tasks that
+ * are created and not started are remembered from round to round: somebody is about to start them, or has died
+ * on the way, as a daemon may.
  */
 #include <config.h>
 
@@ -22,6 +23,7 @@
 #define THREADS 4
 #define STEP_NS INT64_C(60000000000) /* for one container */
 #define KILL_NS INT64_C(5000000000) /* until a killed task is purged */
+#define CLEANUP_NS INT64_C(10000000000)
 #define LOOK_NS 20000000
 #define LOST 255 /* the exit status where nobody knows it */
 
@@ -37,6 +39,9 @@ struct round {
 	struct subject *v;
 	size_t n, alloc;
 	_Atomic size_t next;
+	const struct gt_strv *were_created;
+	pthread_mutex_t lock; /* of */
+	struct gt_strv created;
 };
 
 /* --- finding ------------------------------------------------------------------------- */
@@ -124,11 +129,28 @@ static struct gt_error *start(struct gt_services *s, struct gt_call *call, const
 	GT_TRY(gt_error_unless(gt_tasks_remove(s, call, x->id, "", &exit), GT_NOT_FOUND));
 	GT_TRY(gt_tasks_create(s, call, &req, &pid));
 	e = gt_tasks_start(s, call, x->id, "", &pid);
-	if (e) /* or the next round finds one that somebody seems to be about to start */
-		gt_log_warn_take(gt_error_unless(gt_tasks_remove(s, call, x->id, "", &exit),
+	if (e) {
+		struct gt_call own = *call; /* the daemon may be about to end */
+
+		own.cancel = NULL;
+		own.deadline = gt_now() + CLEANUP_NS;
+		gt_log_warn_take(gt_error_unless(gt_tasks_remove(s, &own, x->id, "", &exit),
 						 GT_NOT_FOUND),
 				 "delete what did not start of %s", x->id);
+	}
 	return e;
+}
+
+/* Whether its task has been like this for a whole round. */
+static bool is_left_behind(struct round *r, const struct subject *x)
+{
+	gt_autofree char *name = gt_strf("%s/%s", x->ns, x->id);
+	bool was = gt_strv_has(r->were_created, name);
+
+	pthread_mutex_lock(&r->lock);
+	gt_strv_add(&r->created, name);
+	pthread_mutex_unlock(&r->lock);
+	return was;
 }
 
 /*
@@ -155,8 +177,9 @@ static struct gt_error *shim_try(struct gt_services *s, struct gt_call *call, co
 	return NULL;
 }
 
-static struct gt_error *act(struct gt_services *s, struct gt_call *call, const struct subject *x)
+static struct gt_error *act(struct round *r, struct gt_call *call, const struct subject *x)
 {
+	struct gt_services *s = r->s;
 	gt_auto(gt_task_state) t = { 0 };
 	enum restart_action action;
 	struct gt_error *e = gt_tasks_get(s, call, x->id, "", &t);
@@ -170,6 +193,10 @@ static struct gt_error *act(struct gt_services *s, struct gt_call *call, const s
 			t.status = GT_TASK_UNKNOWN;
 	}
 	GT_TRY(gt_error_unless(e, GT_NOT_FOUND));
+	if (has_task && t.status == GT_TASK_CREATED && is_left_behind(r, x)) {
+		t.status = GT_TASK_STOPPED;
+		t.exit_status = LOST;
+	}
 	GT_TRY(restart_decide(&x->labels, has_task ? &t : NULL, &action));
 	if (action == RESTART_STOP) {
 		gt_log_info("stop container %s in %s", x->id, x->ns);
@@ -192,7 +219,7 @@ static void *subjects_take(void *arg)
 		call.ns = r->v[i].ns;
 		call.deadline = gt_now() + STEP_NS;
 		/* It may have been deleted meanwhile, and then nobody cares. */
-		gt_log_warn_take(gt_error_unless(act(r->s, &call, &r->v[i]), GT_NOT_FOUND),
+		gt_log_warn_take(gt_error_unless(act(r, &call, &r->v[i]), GT_NOT_FOUND),
 				 "restart container %s in %s", r->v[i].id, r->v[i].ns);
 	}
 	return NULL;
@@ -212,14 +239,20 @@ static void round_run(struct round *r)
 		pthread_join(threads[--n], NULL);
 }
 
-void restart_round(struct gt_services *s, const struct gt_call *call)
+void restart_round(struct gt_services *s, const struct gt_call *call, struct gt_strv *created)
 {
-	struct round r = { .s = s, .call = call };
+	struct round r = { .s = s,
+			   .call = call,
+			   .were_created = created,
+			   .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct gt_call plain = *call;
 	struct gt_error *e = gt_namespaces_list(s, &plain, namespace_look, &r);
 
 	gt_log_warn_take(gt_error_unless(e, GT_CANCELED), "list namespaces");
 	round_run(&r);
+	gt_strv_done(created);
+	*created = r.created;
+	pthread_mutex_destroy(&r.lock);
 	for (size_t i = 0; i < r.n; i++) {
 		free(r.v[i].ns);
 		free(r.v[i].id);

@@ -64,6 +64,7 @@ static struct gt_error *restart_run(struct gt_frontend *f, struct gt_call *call,
 				    int *status)
 {
 	struct restart *r = (struct restart *)f;
+	gt_auto(gt_strv) created = { 0 };
 	struct gt_services *s;
 
 	(void)argc, (void)argv;
@@ -72,7 +73,7 @@ static struct gt_error *restart_run(struct gt_frontend *f, struct gt_call *call,
 	while (!gt_cancel_is_set(call->cancel)) {
 		int64_t began = gt_now();
 
-		restart_round(s, call);
+		restart_round(s, call, &created);
 		wait_until(call, r, began);
 	}
 	*status = 0;

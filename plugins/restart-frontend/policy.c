@@ -101,8 +101,8 @@ struct gt_error *restart_decide(const struct gt_labels *labels, const struct gt_
 	if (strcmp(wanted, "running") != 0)
 		return label_bad(RESTART_STATUS, wanted, "running or stopped");
 	/*
-	 * One that is created is somebody's who will start it, one that is paused was meant to be, and
-	 * of one whose shim does not answer nobody knows: another round will tell.
+	 * One that is created may be somebody's who will start it, one that is paused was meant to be,
+	 * and of one whose shim does not answer nobody knows: another round will tell.
 	 */
 	if (task && task->status != GT_TASK_STOPPED)
 		return NULL;
