@@ -33,8 +33,8 @@ struct gt_error *gt_image_read(struct gt_services *s, struct gt_call *call,
 	gt_autoptr(gt_reader) r = NULL;
 
 	if (desc->size > GT_DOCUMENT_MAX)
-		return gt_error_new(GT_RESOURCE_EXHAUSTED, "document %s claims %lld bytes",
-				    desc->digest, (long long)desc->size);
+		return gt_error_new(GT_RESOURCE_EXHAUSTED, "document %s claims %lld bytes, it may have %d",
+				    desc->digest, (long long)desc->size, GT_DOCUMENT_MAX);
 	GT_TRY(gt_blobs_reader(s, call, desc->digest, &r));
 	if (desc->size > 0 && gt_reader_length(r) != desc->size)
 		return gt_error_new(GT_INVALID_ARGUMENT,

@@ -49,11 +49,14 @@ static struct gt_error *add_blob(struct push *p, const struct gt_descriptor *d)
 static struct gt_error *add_manifest(struct push *p, const struct gt_descriptor *d)
 {
 	gt_auto(gt_manifest) m = { 0 };
+	struct gt_error *e;
 
 	if (has(&p->documents, d->digest))
 		return NULL;
-	GT_TRY(gt_error_wrap(gt_image_read_manifest(p->s, p->call, d, &m), "%s is not here",
-			     d->platform ? d->platform : "the manifest"));
+	e = gt_image_read_manifest(p->s, p->call, d, &m);
+	if (gt_error_class(e) == GT_NOT_FOUND)
+		return gt_error_wrap(e, "%s is not here", d->platform ? d->platform : "the manifest");
+	GT_TRY(e);
 	GT_TRY(add_blob(p, &m.config));
 	for (size_t i = 0; i < m.layers.n; i++)
 		GT_TRY(add_blob(p, &m.layers.v[i]));

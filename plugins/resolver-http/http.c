@@ -448,7 +448,9 @@ static struct gt_error *result_error(const struct http_exchange *x, enum http_fa
 				    "its authority by --tlscacert or `ca` in hosts.toml)", text);
 	case CURLE_SSL_CERTPROBLEM:
 		*why = HTTP_FINAL;
-		return gt_error_new(GT_INVALID_ARGUMENT, "the certificate that is configured: %s", text);
+		return gt_error_new(GT_INVALID_ARGUMENT,
+				    "the client's certificate or its key (--tlscert, --tlskey, or `client` in "
+				    "hosts.toml): %s", text);
 	case CURLE_PARTIAL_FILE:
 		return gt_error_new(GT_DATA_LOSS, "the body ended early");
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP 0.9, that is */
