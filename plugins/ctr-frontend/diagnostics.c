@@ -21,7 +21,7 @@ static struct gt_error *run_deprecations(struct ctr *c)
 {
 	const char *format = ctr_string(c, "format");
 
-	if (!strcmp(format, "json"))
+	if (ctr_bool(c, "json") || !strcmp(format, "json"))
 		ctr_json_print(c->out, json_array(), 4);
 	else if (strcmp(format, "default"))
 		return ctr_usage_error("unknown format: %s", format);
@@ -39,7 +39,7 @@ static const struct ctr_flag deprecation_flags[] = {
 static const struct ctr_command deprecations_list = {
 	.name = "list",
 	.text = "list what is used and will go; nothing, if there is none",
-	.flags = (const struct ctr_flag *const[]){ deprecation_flags, NULL },
+	.flags = (const struct ctr_flag *const[]){ deprecation_flags, ctr_json_flag, NULL },
 	.run = run_deprecations,
 };
 
