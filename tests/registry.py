@@ -4,7 +4,8 @@
 
 /v2/FAULT/... serves an image of two layers with that fault; "ok" has none. Each request is noted in
 FOLDER/requests as "METHOD PATH AUTHORIZATION". "slow" waits in the middle of its first layer until the file
-FOLDER/go is there.
+FOLDER/go is there, "late" before its last one, "many" (six layers) before each: FOLDER/peak says how many it
+has held at the same time, and so it does with uploads to "take". "shared-a" and "shared-b" are two images of the same layers, and slow.
 """
 import gzip
 import hashlib
@@ -43,14 +44,17 @@ def layer(name, size):
 class Image:
     def __init__(self, fault):
         self.blobs = {}
-        plain = [layer("one-" + fault, 1 << 20), layer("two-" + fault, 64 << 10)]
+        what = "shared" if fault.startswith("shared-") else fault
+        plain = [layer("one-" + what, 1 << 20), layer("two-" + what, 64 << 10)]
+        if fault == "many":
+            plain += [layer("%d-many" % i, 10000) for i in range(4)]
         packed = [gzip.compress(p, 1, mtime=0) for p in plain]
         diff_ids = [sha(p) for p in plain]
         if fault == "diffid":
             diff_ids[1] = sha(b"something else")
         if fault == "bomb":
             packed[1] = gzip.compress(b"\0" * (64 << 20), 9, mtime=0)
-        config = {"architecture": ARCH, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+        config = {"architecture": ARCH, "os": "linux", "config": {"Env": ["NAME=" + fault]}, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
         self.layers = [self.blob(p, "layer.v1.tar+gzip") for p in packed]
         self.config = self.blob(json.dumps(config).encode(), "config.v1+json")
         doc = {"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": dict(self.config), "layers": [dict(d) for d in self.layers]}
@@ -81,6 +85,23 @@ class Image:
 
 
 images, lock = {}, threading.Lock()
+held, peak = 0, 0
+
+
+def hold():
+    """Until FOLDER/go is there; says how many are held."""
+    global held, peak
+    with lock:
+        held += 1
+        peak = max(peak if os.path.exists(FOLDER + "/peak") else 0, held)
+        with open(FOLDER + "/peak", "w") as f:
+            f.write(str(peak))
+    for _ in range(600):
+        if os.path.exists(FOLDER + "/go"):
+            break
+        time.sleep(0.05)
+    with lock:
+        held -= 1
 
 
 def image(fault):
@@ -127,6 +148,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(200 if self.path.startswith("/v2/") else 404, b"{}")
         fault, what, name = match.group(1), match.group(2), match.group(3)
         page = b"<html><body>Please log in</body></html>"
+        if fault == "take":
+            return self.say(404, b"{}")
         if fault in ("401", "403", "404", "500", "503"):
             return self.say(int(fault), b'{"errors":[{"code":"NO","message":"no"}]}', **({"WWW_Authenticate": 'Basic realm="r"'} if fault == "401" else {}))
         if fault == "429":
@@ -147,12 +170,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
+    def do_POST(self):
+        self.note()
+        self.say(202, Location="/v2/take/blobs/uploads/1")
+
+    def do_PUT(self):
+        self.note()
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if "/blobs/" in self.path:
+            hold()
+        self.say(201, Location="/v2/take/done")
+
     def layer(self, fault, i, data, first):
         kind = "application/octet-stream"
         start = 0
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if match and fault not in ("die", "die-once"):
             start = int(match.group(1))
+        if fault == "many" or fault == "late" and data == i.blobs[i.layers[-1]["digest"]]:
+            hold()
         if fault == "blob-html":
             return self.say(200, b"<html>no</html>", "text/html")
         if fault == "blob-404" and not first:
@@ -169,7 +205,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data = bytes([data[0] ^ 1]) + data[1:]
         if fault == "digest-late" and not first:
             data = data[:-1] + bytes([data[-1] ^ 1])
-        stop = fault in ("die", "hang-middle", "slow") and first
+        stop = fault in ("die", "hang-middle", "slow", "shared-a", "shared-b") and first
         if not stop:
             return self.say(206 if start else 200, data[start:], kind, **({"Content_Range": "bytes %d-%d/%d" % (start, len(data) - 1, len(data))} if start else {}))
         self.send_response(206 if start else 200)
