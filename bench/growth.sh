@@ -54,9 +54,8 @@ grown() { # PID CTR...: sets $g (private) and $r (all), KiB
 }
 grown $gantryd_pid $OURS
 og=$g or=$r
-if [ "${PEER_TOO:-1}" = 1 ]; then grown "$containerd_pid" $PEER; else g=1024 r=1024; fi
-[ "$g" -gt 0 ] || g=1
+if [ "${PEER_TOO:-1}" = 1 ]; then grown "$containerd_pid" $PEER; else g=none r=none; fi
 row "growth after $cycles pulls, runs and deletes, private" "$og" 1024 KiB "<=1"
 row "the same, RSS" "$or" 1024 KiB "<=1"
-echo "containerd's in this run: $g KiB private, $r KiB RSS"
+[ "$g" = none ] || echo "containerd's in this run: $g KiB private, $r KiB RSS"
 echo "threads, descriptors of gantryd: $(ls /proc/$gantryd_pid/task | wc -l), $(ls /proc/$gantryd_pid/fd | wc -l)"
