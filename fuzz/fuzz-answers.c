@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a registry or a token server says: challenges, tokens, URLs, headers that are to be shown. */
+/*
+ * What a registry or a token server says: challenges, tokens, URLs, headers that are to be shown; and
+ * Docker's config.json. No helper is found that it might name.
+ */
 #include <config.h>
 
 #include "fuzz/fuzz.h"
@@ -12,7 +15,19 @@
 #include <gantry/buf.h>
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+
+static void docker_config(const char *text, const char *host)
+{
+	struct gt_call call = GT_CALL_INIT;
+	struct credentials c = { 0 };
+	struct gt_error *e = credentials_parse(&call, "config.json", text, strlen(text), host,
+					       INT64_C(1000000000), &c);
+
+	credentials_done(&c);
+	gt_error_free(e);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -35,5 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	watch_header(&shown, text, strlen(text));
 	for (const char *p = shown.s; *p; p++)
 		assert((unsigned char)*p >= ' ');
+	setenv("PATH", "/nowhere", 1);
+	docker_config(text, "docker.io");
+	docker_config(text, "localhost:5000");
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A fuzz target is a file with LLVMFuzzerTestOneInput, built twice: by make check with replay.c, which
- * runs it over the files of fuzz/corpus/NAME, and by scripts/fuzz.sh with clang's libFuzzer.
+ * runs it over the files of fuzz/corpus/NAME, and by fuzz/campaign.sh with clang's libFuzzer.
  */
 #ifndef GANTRY_FUZZ_H
 #define GANTRY_FUZZ_H
@@ -10,5 +10,7 @@
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Optional; called once, before privileges are dropped. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 #endif

@@ -48,12 +48,12 @@ static struct gt_error *apply_entries(const struct layer_job_options *o, struct 
 	}
 }
 
-static struct gt_error *apply_blob(const struct layer_job_options *o, struct layer_input *in,
-				   struct layer_done *out)
+struct gt_error *layer_apply_input(const struct layer_job_options *o, int root,
+				   struct layer_input *in, struct layer_done *out)
 {
 	int *below = gt_xcalloc(o->below, sizeof(*below));
 	struct layer_extract_options xo = {
-		.root = GT_LAYER_ROOT,
+		.root = root,
 		.below = below,
 		.n_below = o->below,
 		.alone = o->alone,
@@ -107,7 +107,7 @@ struct gt_error *layer_apply(const struct layer_job_options *o, struct layer_don
 			pthread_detach(t);
 	}
 	GT_TRY(layer_confine_calls(LAYER_WRITES));
-	GT_TRY(apply_blob(o, in, out));
+	GT_TRY(layer_apply_input(o, GT_LAYER_ROOT, in, out));
 	out->size = layer_input_produced(in);
 	out->consumed = layer_input_consumed(in);
 	return layer_input_digest(in, &out->digest);

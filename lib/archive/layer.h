@@ -40,6 +40,13 @@ GT_MUST_USE struct gt_error *layer_recode(const struct layer_job_options *o,
 					  struct layer_done *out);
 GT_MUST_USE struct gt_error *layer_diff(const struct layer_job_options *o, struct layer_done *out);
 
+/* Apply and list from an input that is open, once confined; 'root' is where an application writes. */
+struct layer_input;
+GT_MUST_USE struct gt_error *layer_apply_input(const struct layer_job_options *o, int root,
+					       struct layer_input *in, struct layer_done *out);
+GT_MUST_USE struct gt_error *layer_list_input(const struct layer_job_options *o,
+					      struct layer_input *in, struct layer_done *out);
+
 /* Frames on the result descriptor. Exits if nobody reads them any more. */
 void layer_say_warning(void *arg, const char *text);
 void layer_say(struct gt_buf *frame);

@@ -156,24 +156,14 @@ static struct gt_error *list_entries(struct list *l, int64_t *entries)
 	return l->plain ? NULL : layer_input_drain(l->in);
 }
 
-struct gt_error *layer_list(const struct layer_job_options *o, struct layer_done *out)
+struct gt_error *layer_list_input(const struct layer_job_options *o, struct layer_input *in,
+				  struct layer_done *out)
 {
-	struct layer_input_options io = {
-		.fd = GT_LAYER_BLOB,
-		.raw = o->raw,
-		.max_size = o->max_size,
-		.max_ratio = o->max_ratio,
-		.max_window = o->max_window,
+	struct list l = {
+		.o = o, .in = in, .frame = GT_BUF_INIT, .name = GT_BUF_INIT, .link = GT_BUF_INIT
 	};
-	struct list l = { .o = o, .frame = GT_BUF_INIT, .name = GT_BUF_INIT, .link = GT_BUF_INIT };
-	gt_autoptr(layer_input) in = NULL;
 	struct gt_error *e;
 
-	layer_reader_prepare();
-	GT_TRY(layer_confine_privileges(LAYER_READS, MEMORY + o->max_window));
-	GT_TRY(layer_input_open(&io, &in));
-	GT_TRY(layer_confine_calls(LAYER_READS));
-	l.in = in;
 	l.plain = layer_input_is_plain_file(in, &l.file_size);
 	e = layer_reader_open(&l.r, in, l.plain);
 	if (!e)
@@ -185,4 +175,22 @@ struct gt_error *layer_list(const struct layer_job_options *o, struct layer_done
 	out->size = layer_input_produced(in);
 	out->consumed = layer_input_consumed(in);
 	return e;
+}
+
+struct gt_error *layer_list(const struct layer_job_options *o, struct layer_done *out)
+{
+	struct layer_input_options io = {
+		.fd = GT_LAYER_BLOB,
+		.raw = o->raw,
+		.max_size = o->max_size,
+		.max_ratio = o->max_ratio,
+		.max_window = o->max_window,
+	};
+	gt_autoptr(layer_input) in = NULL;
+
+	layer_reader_prepare();
+	GT_TRY(layer_confine_privileges(LAYER_READS, MEMORY + o->max_window));
+	GT_TRY(layer_input_open(&io, &in));
+	GT_TRY(layer_confine_calls(LAYER_READS));
+	return layer_list_input(o, in, out);
 }

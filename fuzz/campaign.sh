@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Fuzzes with clang's libFuzzer, ASan and UBSan, each target for so long: campaign.sh SECONDS [TARGET...]
+# (all targets by default). Inputs that reach more code stay in build-fuzz/corpus/TARGET, minimised at the
+# end; what crashes, leaks or takes longer than 10 seconds is written to build-fuzz/found/TARGET, and the
+# script then exits with 1. What such an input taught goes to fuzz/corpus/TARGET under a name that tells
+# what it was: make check runs it. Root's targets run as nobody, without any capability.
+#   FUZZ_BUILD   the build folder (default build-fuzz)
+#   FUZZ_JOBS    targets at the same time (default: processors)
+#   FUZZ_KEEP=1  adds what is kept to fuzz/corpus, too
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=${FUZZ_BUILD:-$top/build-fuzz}
+seconds=${1:?campaign.sh SECONDS [TARGET...]; targets: $(cd "$top/fuzz" && ls fuzz-*.c | sed 's/fuzz-\(.*\)\.c/\1/' | paste -sd' ')}
+shift
+[ $# -gt 0 ] || set -- $(cd "$top/fuzz" && ls fuzz-*.c | sed 's/fuzz-\(.*\)\.c/\1/')
+for t in "$@"; do
+	[ -f "$top/fuzz/fuzz-$t.c" ] || { echo "campaign.sh: no target $t" >&2; exit 2; }
+done
+
+mkdir -p "$build" && cd "$build"
+[ -x "$top/configure" ] || "$top/autogen.sh" >autogen.log 2>&1 || { tail -n 20 autogen.log >&2; exit 1; }
+[ -f Makefile ] || "$top/configure" --quiet CC=clang CXX=clang++ \
+	--enable-sanitizers=address,undefined,fuzzer-no-link >configure.log 2>&1 ||
+	{ tail -n 20 configure.log >&2; exit 1; }
+make -j"$(nproc)" modules $(printf 'fuzz/fuzz-%s ' "$@") >make.log 2>&1 || { tail -n 20 make.log >&2; exit 1; }
+
+# Where the target may write: its corpus, what it finds, a folder of its own.
+nobody=()
+[ "$(id -u)" != 0 ] || nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --no-new-privs)
+room=$(mktemp -d "${TMPDIR:-/tmp}/gantry-fuzz.XXXXXX")
+chmod 755 "$room"
+trap 'rm -rf --one-file-system "$room"' EXIT
+fuzz() { # TARGET ARGUMENTS...
+	local program=$build/fuzz/.libs/fuzz-$1 work=$room/$1/work
+	[ -x "$program" ] || program=$build/fuzz/fuzz-$1
+	shift
+	(cd "$work" && exec env TMPDIR="$work" abs_top_builddir="$build" LD_LIBRARY_PATH="$build/.libs" \
+		"${nobody[@]}" "$program" "$@")
+}
+
+campaign() { # TARGET: false if it found something
+	local t=$1 status=0 options=(-max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1)
+	mkdir -p "corpus/$t" "$room/$t/"{work,in,out,less}
+	cp "corpus/$t/"* "$room/$t/in/" 2>/dev/null || true
+	[ ${#nobody[@]} = 0 ] || chown -R 65534:65534 "$room/$t/"*
+	[ ! -f "$top/fuzz/$t.dict" ] || options+=(-dict="$top/fuzz/$t.dict")
+	fuzz "$t" "${options[@]}" -max_total_time="$seconds" -artifact_prefix="$room/$t/out/" "$room/$t/in" \
+		"$top/fuzz/corpus/$t" >"$t.log" 2>&1 || status=1
+	fuzz "$t" -merge=1 "$room/$t/less" "$top/fuzz/corpus/$t" "$room/$t/in" >"$t.merge.log" 2>&1 ||
+		cp -n "$room/$t/in/"* "$room/$t/less/"
+	rm -rf "corpus/$t" && mkdir "corpus/$t" && cp "$room/$t/less/"* "corpus/$t/"
+	[ -z "${FUZZ_KEEP:-}" ] || cp -n "corpus/$t/"* "$top/fuzz/corpus/$t/"
+	if [ -n "$(ls "$room/$t/out")" ]; then
+		mkdir -p "found/$t" && cp "$room/$t/out/"* "found/$t/"
+	fi
+	times >"$t.times"
+	printf '%s: %s s (%.0f s of a processor), %s runs, %s inputs kept, %s\n' "$t" "$seconds" \
+		"$(awk 'END { split($1, u, /[ms]/); split($2, s, /[ms]/); print u[1] * 60 + u[2] + s[1] * 60 + s[2] }' "$t.times")" \
+		"$(awk '/number_of_executed_units/ { print $2 }' "$t.log")" "$(ls "corpus/$t" | wc -l)" \
+		"$([ $status = 0 ] && echo clean || echo "see $build/found/$t and $t.log")"
+	return $status
+}
+
+status=0
+for t in "$@"; do
+	while [ "$(jobs -rp | wc -l)" -ge "${FUZZ_JOBS:-$(nproc)}" ]; do wait -n || status=1; done
+	campaign "$t" &
+done
+while [ -n "$(jobs -p)" ]; do wait -n || status=1; done
+exit $status
