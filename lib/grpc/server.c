@@ -16,6 +16,8 @@
 #define SWEEP_NS (5 * INT64_C(1000000000))
 #define SEND_BUFFER (512 * 1024)
 #define GROUPS_MAX 64
+/* More than a client's thread takes from an answer to its next call, its wake-up included. */
+#define POLL_NS 100000
 
 /* --- methods ---------------------------------------------------------------------------- */
 
@@ -427,6 +429,8 @@ struct gt_error *gt_grpc_server_new(const struct gt_grpc_service *services, size
 		e = gt_pool_new(workers, &s->pool);
 	if (!e)
 		e = gt_loop_new(&s->loop);
+	if (!e)
+		gt_loop_poll(s->loop, POLL_NS);
 	if (!e)
 		e = gt_loop_watch(s->loop, &s->wake, s->wake_fd, EPOLLIN);
 	if (e) {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 
 #define BATCH 16
 
@@ -17,6 +18,8 @@ struct gt_loop {
 	int64_t running; /* timers up to here are being run; 0: none are */
 	struct epoll_event batch[BATCH];
 	int n_batch;
+	int64_t poll; /* how long it looks before it sleeps; 0: never */
+	bool is_brisk; /* the last wait was shorter than that */
 };
 
 struct gt_error *gt_loop_new(struct gt_loop **out)
@@ -129,9 +132,36 @@ static void timers_run(struct gt_loop *l)
 	l->running = 0;
 }
 
+void gt_loop_poll(struct gt_loop *l, int64_t ns)
+{
+	cpu_set_t cpus;
+
+	/* Where there is one processor, who is waited for needs it. */
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1)
+		l->poll = ns;
+}
+
+static int events_wait(struct gt_loop *l)
+{
+	int64_t begin;
+	int n = 0;
+
+	if (!l->poll)
+		return epoll_wait(l->fd, l->batch, BATCH, timeout_ms(l));
+	begin = gt_now();
+	while (l->is_brisk && !n) {
+		n = epoll_wait(l->fd, l->batch, BATCH, 0);
+		l->is_brisk = gt_now() - begin < l->poll;
+	}
+	if (!n)
+		n = epoll_wait(l->fd, l->batch, BATCH, timeout_ms(l));
+	l->is_brisk = gt_now() - begin < l->poll;
+	return n;
+}
+
 struct gt_error *gt_loop_step(struct gt_loop *l)
 {
-	int n = epoll_wait(l->fd, l->batch, BATCH, timeout_ms(l));
+	int n = events_wait(l);
 
 	if (n < 0 && errno != EINTR)
 		return gt_error_errno(GT_UNKNOWN, errno, "wait for events");

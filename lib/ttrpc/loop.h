@@ -48,6 +48,13 @@ static inline bool gt_timer_is_set(const struct gt_timer *t)
 	return t->link != NULL;
 }
 
+/*
+ * Has the loop look for so many nanoseconds whether something comes, before it sleeps, as long as what it
+ * waits for comes that soon: for a peer that asks again as soon as it has its answer, waking a processor
+ * that sleeps takes longer than all else. Costs that time once when nothing comes any more.
+ */
+void gt_loop_poll(struct gt_loop *l, int64_t ns);
+
 /* Waits for what comes next and handles it. */
 GT_MUST_USE struct gt_error *gt_loop_step(struct gt_loop *l);
 

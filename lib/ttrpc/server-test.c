@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #define SERVICE "test.Service"
 #define TIME_LIMIT 20
@@ -485,6 +486,43 @@ START_TEST(listens_on_a_path)
 }
 END_TEST
 
+static int64_t thread_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void nothing(struct gt_timer *t)
+{
+	(void)t;
+}
+
+/* What came at once makes it look for a while, and not for longer. */
+START_TEST(looks_before_it_sleeps_and_then_sleeps)
+{
+	struct gt_timer soon = { .fn = nothing }, late = { .fn = nothing };
+	struct gt_loop *loop;
+	int64_t began;
+
+	ck_assert_ptr_null(gt_loop_new(&loop));
+	gt_loop_poll(loop, 2000000);
+	for (int i = 0; i < 3; i++) {
+		gt_loop_at(loop, &soon, gt_now() + 500000);
+		ck_assert_ptr_null(gt_loop_step(loop));
+	}
+	while (gt_timer_is_set(&soon))
+		ck_assert_ptr_null(gt_loop_step(loop));
+	began = thread_time();
+	gt_loop_at(loop, &late, gt_now() + 300000000);
+	while (gt_timer_is_set(&late))
+		ck_assert_ptr_null(gt_loop_step(loop));
+	ck_assert_int_lt(thread_time() - began, 100000000);
+	gt_loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ttrpc-server");
@@ -504,6 +542,7 @@ int main(void)
 	tcase_add_test(t, client_that_does_not_read_costs_only_itself);
 	tcase_add_test(t, floods_of_kept_calls_are_bounded);
 	tcase_add_test(t, listens_on_a_path);
+	tcase_add_test(t, looks_before_it_sleeps_and_then_sleeps);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
