@@ -56,14 +56,13 @@ static bool move_to_itself(const char *folder)
 	return fd >= 0 && (write(fd, "0", 1) == 1 || true);
 }
 
-static void *wait_for_it(void *arg)
+static void ask(void)
 {
 	gt_auto(gt_buf) list = GT_BUF_INIT;
 	bool done = false;
 
-	(void)arg;
 	if (!has_inode("/proc/self/ns/cgroup", FIRST_NAMESPACE))
-		return NULL;
+		return;
 	gt_error_free(gt_file_read(AT_FDCWD, "/proc/self/cgroup", LIST_MAX, &list));
 	for (const char *line = list.s; *line && !done;) {
 		size_t len = strcspn(line, "\n");
@@ -72,6 +71,14 @@ static void *wait_for_it(void *arg)
 		done = folder && move_to_itself(folder);
 		line += len + (line[len] == '\n');
 	}
+}
+
+static void *wait_for_it(void *arg)
+{
+	struct gt_grace *g = arg;
+
+	ask();
+	g->over = true;
 	return NULL;
 }
 
@@ -79,10 +86,11 @@ void gt_grace_begin(struct gt_grace *g)
 {
 	sigset_t all, before;
 
+	g->over = false;
 	/* The thread takes no signal from those who wait for it. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	g->runs = pthread_create(&g->thread, NULL, wait_for_it, NULL) == 0;
+	g->runs = pthread_create(&g->thread, NULL, wait_for_it, g) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

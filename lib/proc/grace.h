@@ -19,6 +19,7 @@
 struct gt_grace {
 	pthread_t thread;
 	bool runs;
+	_Atomic bool over; /* the period has passed: gt_grace_done() does not wait */
 };
 
 /* Returns at once. */

@@ -60,6 +60,7 @@ static struct gt_error *create(struct gt_grpc_unary *u)
 
 	GT_TRY(grpc_required(r->container, "container"));
 	gt_wire_container_get(r->container, given);
+	grpc_run_ahead(u->arg);
 	GT_TRY(gt_containers_create(SERVICES(u), u->call, given, made));
 	m->container = gt_wire_container(&u->arena, made);
 	return NULL;

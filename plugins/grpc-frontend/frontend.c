@@ -15,6 +15,17 @@ struct gt_error *grpc_required(const void *message, const char *what)
 	return message ? NULL : gt_error_new(GT_INVALID_ARGUMENT, "%s is required", what);
 }
 
+void grpc_run_ahead(struct frontend *f)
+{
+	if (pthread_mutex_trylock(&f->grace_lock))
+		return;
+	if (!f->grace.runs || f->grace.over) {
+		gt_grace_done(&f->grace);
+		gt_grace_begin(&f->grace);
+	}
+	pthread_mutex_unlock(&f->grace_lock);
+}
+
 static void batch_send(struct grpc_batch *b)
 {
 	struct gt_grpc_bytes *bytes = gt_grpc_bytes_new(b->buf.len);

@@ -6,6 +6,7 @@
 #define GRPC_FRONTEND_H
 
 #include <grpc/unary.h>
+#include <proc/grace.h>
 #include <wire/objects.h>
 
 #include <gantry/frontend.h>
@@ -37,6 +38,8 @@ struct frontend {
 	struct owed *owed; /* while it runs */
 	const struct gt_call *running; /* its end is the daemon's */
 	struct streams *streams;
+	pthread_mutex_t grace_lock;
+	struct gt_grace grace;
 };
 
 /* X(its table grpc_NAME, service) */
@@ -83,6 +86,9 @@ GRPC_SERVICES(X)
 struct gt_strv grpc_strings(char *const *v, size_t n);
 /* INVALID_ARGUMENT "X is required" if a message that must be there is not. */
 GT_MUST_USE struct gt_error *grpc_required(const void *message, const char *what);
+
+/* A container is about to be run: asks for the kernel's wait that its start would stand in. Never waits. */
+void grpc_run_ahead(struct frontend *f);
 
 /* Listing to a stream, some entries a message: all that is queued is bounded by what is listed. */
 struct grpc_batch {

@@ -44,6 +44,7 @@ static struct gt_error *frontend_open(const struct gt_init *init, struct gt_fron
 	f->waits = grpc_waits_new();
 	f->packed = grpc_packed_event_new();
 	f->streams = grpc_streams_new();
+	pthread_mutex_init(&f->grace_lock, NULL);
 	*out = &f->base;
 	return NULL;
 }
@@ -55,6 +56,8 @@ static void frontend_close(struct gt_frontend *base)
 	grpc_waits_free(f->waits);
 	grpc_packed_event_free(f->packed);
 	grpc_streams_free(f->streams);
+	gt_grace_done(&f->grace);
+	pthread_mutex_destroy(&f->grace_lock);
 	free(f);
 }
 

@@ -7,6 +7,8 @@
 
 #include "google/protobuf/empty.pb-c.h"
 
+#include <string.h>
+
 #define V1(name) Containerd__Services__Snapshots__V1__##name
 
 GRPC_KEEPS(gt_labels)
@@ -22,6 +24,9 @@ static struct gt_error *prepare(struct gt_grpc_unary *u)
 	struct gt_mounts *mounts = keep_gt_mounts(u);
 
 	gt_wire_labels_get(&r->base, "labels", labels);
+	/* A client that unpacks a layer names the snapshot so; any other will run something in it. */
+	if (strncmp(r->key, "extract-", 8) != 0)
+		grpc_run_ahead(u->arg);
 	GT_TRY(gt_snapshots_prepare(SERVICES(u), u->call, r->snapshotter, r->key, r->parent, labels,
 				    mounts));
 	m->mounts = gt_wire_mounts(&u->arena, mounts, &m->n_mounts);
