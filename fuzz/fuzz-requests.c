@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/host.h"
+#include "plugins/grpc-frontend/events-owed.h"
 #include "plugins/grpc-frontend/frontend.h"
 
 #include <grpc/server-private.h>
@@ -70,17 +71,23 @@ static void host_open(void)
 /* After privileges are gone, and modules are loaded. */
 static void frontend_open(void)
 {
+	static const struct gt_call until = GT_CALL_INIT;
 	struct gt_frontend *f;
 
 	must(gt_host_frontend(rig.host, "grpc", &f));
 	rig.frontend = (struct frontend *)f;
 	must(gt_need_services(rig.frontend->init, NULL, &rig.frontend->services));
+	must(gt_file_mkdirs(rig.frontend->init->state, 0700));
+	must(owed_open(rig.frontend->init->state, &rig.frontend->owed));
+	rig.frontend->running = &until;
 	for (size_t i = 0; i < N_SERVICES; i++)
 		services[i].arg = rig.frontend;
 }
 
 static void host_close(void)
 {
+	if (rig.frontend)
+		owed_close(gt_steal(&rig.frontend->owed));
 	gt_host_close(rig.host);
 	gt_config_free(rig.config);
 	rig.frontend = NULL;

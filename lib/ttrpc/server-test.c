@@ -494,11 +494,6 @@ static int64_t thread_time(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-static void nothing(struct gt_timer *t)
-{
-	(void)t;
-}
-
 /* What came at once makes it look for a while, and not for longer. */
 START_TEST(looks_before_it_sleeps_and_then_sleeps)
 {
