@@ -8,6 +8,7 @@ requires root busybox runc python3 jq
 # crun refuses a machine where cgroup v2 is mounted beside v1: not there in this mount namespace
 [ ! -d /sys/fs/cgroup/unified ] || umount /sys/fs/cgroup/unified
 write_config
+sed -i 's|ctr-frontend: {|& cdi_dirs = [ "'"$work"'/cdi" ];|' "$GANTRY_CONFIG"
 mkdir -p "$work/add/etc" "$work/add/data"
 printf 'root:x:0:0::/:\napp:x:1000:1000::/:\n' >"$work/add/etc/passwd"
 echo mine >"$work/add/data/file" && chmod 0640 "$work/add/data/file"
@@ -86,6 +87,47 @@ all() { # flags that choose the runtime program
 	printf '#!/bin/sh\necho no driver here >&2\nexit 1\n' >"$work/tools/nvidia-container-cli"
 	try env PATH="$work/tools:$PATH" timeout 60 "$ctr_program" run --rm "$@" --gpus 0 $B c true
 	is "$status" 1 "$rt: --gpus: a tool that fails"
+
+	# --- devices by the names of CDI
+	mkdir -p "$work/cdi"
+	cat >"$work/cdi/a.json" <<-END
+	{"cdiVersion":"0.6.0","kind":"example.com/disk","containerEdits":{"env":["ALL=yes"]},"devices":[
+	 {"name":"d0","containerEdits":{"env":["D0=yes"],
+	  "deviceNodes":[{"path":"/dev/mine","hostPath":"/dev/zero","fileMode":292},
+	   {"path":"/dev/ctl","hostPath":"/dev/loop-control","permissions":"r"}],
+	  "mounts":[{"hostPath":"$work/add/data","containerPath":"/lib/driver","options":["ro","rbind"]}],
+	  "hooks":[{"hookName":"createRuntime","path":"/bin/sh","args":["sh","-c","cat >$work/hooked"]}],
+	  "additionalGids":[44]}}]}
+	END
+	printf 'cdiVersion: "0.5.0"\nkind: example.com/net\ndevices:\n- name: n0\n  containerEdits:\n    env: [N0=yes]\n' >"$work/cdi/b.yaml"
+	rm -f "$work/hooked"
+	try ctr run --rm "$@" --device example.com/disk=d0 --device example.com/net=n0 --device /dev/full $B c sh -c 'echo $ALL$D0$N0; head -c 3 /dev/mine | od -An -tx1; cat /lib/driver/file; id -G; test -c /dev/full && echo full; : </dev/ctl && echo read; (: >/dev/ctl) 2>/dev/null || echo only'
+	is "$status/$out" $'0/yesyesyes\n 00 00 00\nmine\n0 44\nfull\nread\nonly' "$rt: --device VENDOR/CLASS=NAME: variables, node, mount, group"
+	is "$(jq -r .id "$work/hooked")" c "$rt: its hook ran"
+
+	# --- attach, checkpoint, deletion by force
+	ctr run -d "$@" $B c sh -c 'read x; echo "got $x"; exit 5'
+	echo word >"$work/typed"
+	timeout 60 "$ctr_program" t attach c <"$work/typed" >"$work/attached"
+	is "$?/$(cat "$work/attached")/$(ctr t ls -q)" "5/got word/" "$rt: attach: in, out and the exit status"
+	ctr c rm c
+	ctr run -d "$@" $B c sleep 1000
+	try ctr t checkpoint c
+	if [ "$status" = 0 ]; then
+		pass "$rt: checkpoint works here"
+		ctr images rm "$out" >/dev/null
+	else
+		like "$err" '^ctr: OCI runtime checkpoint failed: .*(CRIU says|unknown command checkpoint)' "$rt: checkpoint: the error says which cannot, and why"
+	fi
+	like "$(ctr t ls)" $'\nc +[0-9]+ +RUNNING' "$rt: checkpoint: the container runs on"
+	ctr t pause c
+	try ctr c rm --force c
+	is "$status/$err/$(ctr c ls -q)$(ctr t ls -q)" "0//" "$rt: a paused one deleted by force"
+	ctr run -d "$@" $B c sh -c 'trap "" TERM; while :; do sleep 1; done'
+	try ctr t rm -f c
+	is "$status" 0 "$rt: tasks rm --force"
+	ctr c rm c
+	is "$(our_mounts)$(our_processes)" "" "$rt: nothing is left"
 }
 rt=runc
 all
@@ -104,6 +146,7 @@ wrong() { # TEXT, flags
 	is "$status/$err" "1/ctr: $want" "$*"
 }
 wrong 'exec: "nvidia-container-cli": executable file not found in $PATH: not found' --gpus 0
+wrong 'CDI device injection failed: unresolvable CDI devices example.com/disk=no: not found' --device example.com/disk=no
 wrong "user namespace mappings require the format \`container-id:host-id:size\`" --uidmap 0:1 --gidmap 0:1:1
 wrong 'invalid container id for user namespace remapping: strconv.ParseUint: parsing "a": invalid syntax' --uidmap a:1:1 --gidmap 0:1:1
 wrong 'invalid host id for user namespace remapping: strconv.ParseUint: parsing "4294967296": value out of range' --uidmap 0:4294967296:1 --gidmap 0:1:1

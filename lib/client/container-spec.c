@@ -107,6 +107,25 @@ static struct gt_error *set_nofile(struct gt_spec *s, const char *text)
 	return gt_spec_set_rlimit(s, "RLIMIT_NOFILE", soft, hard);
 }
 
+/* CDI's last, as they may take the place of a path's. */
+static struct gt_error *set_devices(struct gt_spec *s, const struct gt_container_options *o)
+{
+	gt_auto(gt_strv) cdi = { 0 };
+	gt_auto(gt_strv) ignored = { 0 };
+	struct gt_error *e;
+
+	for (size_t i = 0; i < o->devices.n; i++) {
+		if (gt_spec_is_cdi(o->devices.v[i]))
+			gt_strv_add(&cdi, o->devices.v[i]);
+		else
+			GT_TRY(gt_spec_add_device(s, o->devices.v[i], "rwm"));
+	}
+	e = gt_spec_add_cdi(s, &o->cdi_dirs, &cdi, &ignored);
+	for (size_t i = 0; i < ignored.n; i++)
+		gt_log_warn("CDI: left out: %s", ignored.v[i]);
+	return e;
+}
+
 static struct gt_error *set_resources(struct gt_spec *s, const struct gt_container_options *o)
 {
 	if (o->memory_limit)
@@ -129,9 +148,7 @@ static struct gt_error *set_resources(struct gt_spec *s, const struct gt_contain
 		GT_TRY(set_nofile(s, o->rlimit_nofile));
 	if (o->cgroup)
 		GT_TRY(gt_spec_set_cgroup(s, o->cgroup));
-	for (size_t i = 0; i < o->devices.n; i++)
-		GT_TRY(gt_spec_add_device(s, o->devices.v[i], "rwm"));
-	return NULL;
+	return set_devices(s, o);
 }
 
 static struct gt_error *set_blockio(struct gt_spec *s, const struct gt_container_options *o)

@@ -64,7 +64,8 @@ struct gt_container_options {
 	size_t n_namespaces;
 	struct gt_strv cap_add;
 	struct gt_strv cap_drop;
-	struct gt_strv devices;
+	struct gt_strv devices; /* of the host by path, or by CDI's names */
+	struct gt_strv cdi_dirs; /* with CDI's files, the later ones go before */
 	uint64_t memory_limit; /* 0: none */
 	double cpus; /* 0: not set; excludes quota and period */
 	int64_t cpu_quota; /* 0 or -1: none */

@@ -70,5 +70,5 @@ struct gt_error *gt_gpu_add(struct gt_spec *s, const char *hook, const struct gt
 	gt_strv_add(&args, "{{rootfs}}");
 	for (char **e = environ; *e; e++)
 		gt_strv_add(&env, *e);
-	return gt_spec_add_prestart(s, hook, &args, &env);
+	return gt_spec_add_hook(s, "prestart", hook, &args, &env, 0);
 }

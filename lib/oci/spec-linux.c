@@ -392,15 +392,17 @@ static struct gt_error *put_texts(json_t *obj, const char *key, const struct gt_
 	return NULL;
 }
 
-struct gt_error *gt_spec_add_prestart(struct gt_spec *s, const char *path,
-				      const struct gt_strv *args, const struct gt_strv *env)
+struct gt_error *gt_spec_add_hook(struct gt_spec *s, const char *when, const char *path,
+				  const struct gt_strv *args, const struct gt_strv *env, int timeout)
 {
 	gt_autojson hook = json_object();
 
 	GT_TRY(set_text(hook, "path", "hook", path));
 	GT_TRY(put_texts(hook, "args", args));
 	GT_TRY(put_texts(hook, "env", env));
-	json_array_append(gt_spec_array(gt_spec_object(s->doc, "hooks"), "prestart"), hook);
+	if (timeout)
+		json_object_set_new(hook, "timeout", json_integer(timeout));
+	json_array_append(gt_spec_array(gt_spec_object(s->doc, "hooks"), when), hook);
 	return NULL;
 }
 

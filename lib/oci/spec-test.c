@@ -273,7 +273,7 @@ START_TEST(hardware_and_hooks)
 	ck_at("linux.intelRdt", "{\"closID\":\"gold\"}");
 	add(&args, "x", "{{pid}}", NULL);
 	add(&env, "A=1", NULL, NULL);
-	ok(gt_spec_add_prestart(spec, "/bin/x", &args, &env));
+	ok(gt_spec_add_hook(spec, "prestart", "/bin/x", &args, &env, 0));
 	ck_at("hooks.prestart",
 	      "[{\"path\":\"/bin/x\",\"args\":[\"x\",\"{{pid}}\"],\"env\":[\"A=1\"]}]");
 }

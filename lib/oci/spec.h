@@ -93,6 +93,16 @@ GT_MUST_USE struct gt_error *gt_spec_add_host_devices(struct gt_spec *s);
 /* One device node of the host, or all below a folder: "/dev/x". 'access' as "rwm". */
 GT_MUST_USE struct gt_error *gt_spec_add_device(struct gt_spec *s, const char *path,
 						const char *access);
+/* Whether a device is named by the Container Device Interface: "vendor.com/class=name". */
+bool gt_spec_is_cdi(const char *name);
+/*
+ * What the JSON and YAML files in 'dirs' say of the devices 'names'; of two folders with one device the
+ * later goes before. NOT_FOUND for a device that none has, FAILED_PRECONDITION for one that two files of
+ * a folder have, UNIMPLEMENTED for edits that are not known. Which files are wrong, and why, is added to
+ * 'ignored'.
+ */
+GT_MUST_USE struct gt_error *gt_spec_add_cdi(struct gt_spec *s, const struct gt_strv *dirs,
+					     const struct gt_strv *names, struct gt_strv *ignored);
 /*
  * "CAP_X". INVALID_ARGUMENT "capabilities must be specified with 'CAP_' prefix" / for unknown ones.
  */
@@ -120,10 +130,13 @@ GT_MUST_USE struct gt_error *gt_spec_set_rdt(struct gt_spec *s, const char *clas
  */
 GT_MUST_USE struct gt_error *gt_spec_set_blockio(struct gt_spec *s, const void *config, size_t len,
 						 const char *class_name, struct gt_strv *ignored);
-/* A program to be run when the namespaces are there and before the process; all absolute. */
-GT_MUST_USE struct gt_error *gt_spec_add_prestart(struct gt_spec *s, const char *path,
-						  const struct gt_strv *args,
-						  const struct gt_strv *env);
+/*
+ * A program that the runtime runs, by its absolute path: "prestart" when the namespaces are there and
+ * before the process, and so on. 'timeout' in seconds, 0: none.
+ */
+GT_MUST_USE struct gt_error *gt_spec_add_hook(struct gt_spec *s, const char *when, const char *path,
+					      const struct gt_strv *args, const struct gt_strv *env,
+					      int timeout);
 /* containerd's default profile, for the bounding capabilities that the spec has now. */
 void gt_spec_set_default_seccomp(struct gt_spec *s);
 /* A seccomp profile, the OCI object's text, in the place of what is there. */

@@ -21,6 +21,7 @@ struct ctr_config {
 	char *worker;
 	char *cni_conf_dir;
 	struct gt_strv cni_bin_dirs;
+	struct gt_strv cdi_dirs;
 	int64_t cni_timeout; /* nanoseconds */
 };
 

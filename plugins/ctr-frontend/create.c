@@ -108,7 +108,7 @@ const struct ctr_flag ctr_container_flags[] = {
 	  .text = "mount propagation of the root file system: private, shared or slave, or with an r before it" },
 	{ .name = "device",
 	  .type = CTR_LIST,
-	  .text = "a device of the host, or a folder of devices, to have in the container" },
+	  .text = "a device of the host, a folder of devices, or VENDOR/CLASS=NAME of CDI" },
 	{ 0 },
 };
 
@@ -294,6 +294,7 @@ struct gt_error *ctr_creation_read(struct ctr *c, struct gt_services *s, struct 
 	o->cap_add = *ctr_list(c, "cap-add");
 	o->cap_drop = *ctr_list(c, "cap-drop");
 	o->devices = *ctr_list(c, "device");
+	o->cdi_dirs = ((const struct ctr_config *)c->init->config)->cdi_dirs;
 	o->memory_limit = ctr_uint(c, "memory-limit");
 	o->cpu_quota = ctr_int(c, "cpu-quota");
 	o->cpu_quota_given = o->cpu_quota != -1;

@@ -14,6 +14,9 @@ static const struct gt_option ctr_options[] = {
 		    "Where networks are configured: `run --cni` takes the first file by name."),
 	GT_OPT_LIST(struct ctr_config, cni_bin_dirs, "[/opt/cni/bin, /usr/lib/cni]",
 		    "Folders with CNI's plugins, searched in this order."),
+	GT_OPT_LIST(struct ctr_config, cdi_dirs, "[/etc/cdi, /var/run/cdi]",
+		    "Folders with the files of CDI, by which `--device VENDOR/CLASS=NAME` finds a "
+		    "device; the later ones go before."),
 	GT_OPT_DURATION(struct ctr_config, cni_timeout, "60s",
 			"How long one CNI plugin may take before it is killed."),
 	{ 0 },
