@@ -32,7 +32,7 @@ checkpoint)
 		exit 1
 	fi
 	echo "state of \$id" >"\$image/core-1.img"
-	ln -s /etc/passwd "\$image/link.img" ;;
+	[ ! -e "$work/links" ] || ln -s /etc/passwd "\$image/link.img" ;;
 restore)
 	grep -q "state of" "\$image/core-1.img" || exit 3
 	runc --root "\$root" create --bundle "\$bundle" --pid-file "\$pid" "\$id" && exec runc --root "\$root" start "\$id" ;;
@@ -109,6 +109,75 @@ ctr c rm -f c3
 try ctr containers restore --live c4 "$B"
 is "$status" 1 "an image that is no checkpoint"
 is "$(ctr c ls -q)" "" "leaves nothing"
+
+# --- one that is made to get out -------------------------------------------------------------
+ctr run -d --runc-binary "$work/standin" $B h1 sleep 1000
+touch "$work/links"
+ctr containers checkpoint --task --image --rw h1 my/evil:1
+rm "$work/links"
+ctr c rm -f h1
+try ctr containers restore --live h2 my/evil:1
+like "$status/$err" '^1/ctr: checkpoint my/evil:1: link.img of a checkpoint is no regular file' "a link among CRIU's files is not followed"
+is "$(ctr c ls -q)$(ctr snapshots ls | grep -c Active)$(ls -d /tmp/gantry-restore.* 2>/dev/null)" 0 "nothing is left of it"
+# The same with another runtime document: all of the host, and its hooks.
+index=$(ctr content get "$(ctr images ls name==my/check:1 | awk 'NR == 2 { print $3 }')")
+old=$(jq -r '.manifests[] | select(.mediaType | endswith("config.v1+proto")) | .digest' <<<"$index")
+ctr content get "$old" >"$work/any"
+python3 - "$work" <<'PY'
+import json, sys
+raw = open(sys.argv[1] + "/any", "rb").read()
+def varint(b, i):
+    n = s = 0
+    while True:
+        n |= (b[i] & 127) << s; s += 7; i += 1
+        if not b[i - 1] & 128: return n, i
+def put(n):
+    out = b""
+    while True:
+        out += bytes([n & 127 | (128 if n > 127 else 0)]); n >>= 7
+        if not n: return out
+n, i = varint(raw, 1); url = raw[i:i + n]
+n, j = varint(raw, i + n + 1); spec = json.loads(raw[j:j + n])
+spec["mounts"].append({"destination": "/host", "type": "bind", "source": "/", "options": ["rbind"]})
+spec["linux"]["devices"] = [{"path": "/dev/evil", "type": "b", "major": 8, "minor": 0}]
+spec["linux"]["maskedPaths"] = []
+spec["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
+spec["process"]["capabilities"]["bounding"].append("CAP_SYS_ADMIN")
+spec["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", "touch " + sys.argv[1] + "/hooked"]}]}
+spec["annotations"] = {"io.containerd.evil": "yes"}
+text = json.dumps(spec).encode()
+open(sys.argv[1] + "/any2", "wb").write(b"\n" + put(len(url)) + url + b"\x12" + put(len(text)) + text)
+PY
+new=sha256:$(sha256sum <"$work/any2" | cut -d' ' -f1)
+jq -c --arg old "$old" --arg new "$new" --argjson size "$(stat -c %s "$work/any2")" \
+	'(.manifests[] | select(.digest == $old)) |= (.digest = $new | .size = $size)' <<<"$index" | tr -d '\n' >"$work/index2"
+digest=sha256:$(sha256sum <"$work/index2" | cut -d' ' -f1)
+python3 - "$work" "$digest" "$(stat -c %s "$work/index2")" "${new#sha256:}" "$ctr_program" <<'PY'
+import io, json, subprocess, sys, tarfile
+work, digest, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with tarfile.open(work + "/evil.tar", "w") as t:
+    def add(name, data):
+        i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data))
+    add("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+    index = open(work + "/index2", "rb").read()
+    top = {"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest,
+        "size": size, "annotations": {"io.containerd.image.name": "my/evil:2", "org.opencontainers.image.ref.name": "2"}}]}
+    add("index.json", json.dumps(top).encode())
+    add("blobs/sha256/" + digest[7:], index)
+    for m in json.loads(index)["manifests"]:
+        if "manifest" not in m["mediaType"]:
+            if m["digest"][7:] == sys.argv[4]: data = open(work + "/any2", "rb").read()
+            else: data = subprocess.run([sys.argv[5], "content", "get", m["digest"]], stdout=subprocess.PIPE, check=True).stdout
+            add("blobs/sha256/" + m["digest"][7:], data)
+PY
+try ctr images import --no-unpack "$work/evil.tar"
+is "$status/$err" "0/" "import of a changed checkpoint"
+try ctr containers restore e1 my/evil:2
+is "$status/$err" "0/" "a changed checkpoint: restored as its image"
+is "$(ctr c info --spec e1 | jq -c '[(.mounts | map(.destination) | index("/host")), .linux.devices, .hooks, (.annotations // {})["io.containerd.evil"], (.process.capabilities.bounding | index("CAP_SYS_ADMIN")), (.linux.maskedPaths | length > 5)]')" \
+	'[null,null,null,null,null,true]' "no mount, device, hook, annotation, capability of its"
+ok "no hook of its ran" test ! -e "$work/hooked"
+ctr c rm -f e1
 
 # --- what CRIU says ------------------------------------------------------------------------
 ctr run -d $B f1 sleep 1000

@@ -169,10 +169,15 @@ static struct gt_error *take_index(struct import *m, const struct gt_descriptor 
 
 static struct gt_error *take_node(struct import *m, const struct gt_descriptor *d, int depth)
 {
+	struct import_blob *b;
+	bool fresh;
+
 	if (gt_type_is_index(d->media_type))
 		return gt_error_wrap(take_index(m, d, depth), "index %s", d->digest);
 	if (gt_type_is_manifest(d->media_type))
 		return gt_error_wrap(take_manifest(m, d), "manifest %s", d->digest);
+	if (depth) /* as the parts of a checkpoint are */
+		return take(m, d, false, &b, &fresh);
 	return gt_error_new(GT_INVALID_ARGUMENT, "%s: %s is neither manifest nor index", d->digest,
 			    d->media_type);
 }

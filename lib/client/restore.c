@@ -22,11 +22,13 @@
 #include <client/checkpoint-private.h>
 #include <client/image.h>
 #include <client/lease.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct restoring {
 	struct gt_services *s;
@@ -130,26 +132,54 @@ static struct gt_error *apply_rw(struct restoring *r, const struct gt_container 
 			     "apply what was written");
 }
 
-/*
- * CRIU's files, unpacked as a layer is: by a worker that sees nothing else, into a folder that goes
- * afterwards.
- */
-static struct gt_error *unpack_criu(struct restoring *r, const char *dir)
+static struct gt_error *check_files(const char *dir)
 {
-	const struct gt_descriptor *d = find(r, GT_CHECKPOINT_CRIU);
+	struct gt_error *e = NULL;
+	DIR *d = opendir(dir);
+	struct dirent *ent;
+	struct stat st;
+
+	if (!d)
+		return gt_error_errno(GT_UNKNOWN, errno, "read folder %s", dir);
+	while (!e && (ent = readdir(d))) {
+		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+			continue;
+		if (fstatat(dirfd(d), ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			e = gt_error_errno(GT_UNKNOWN, errno, "look at %s of a checkpoint",
+					   ent->d_name);
+		else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+			e = gt_error_new(GT_INVALID_ARGUMENT, "%s of a checkpoint is no regular file",
+					 ent->d_name);
+	}
+	closedir(d);
+	return e;
+}
+
+struct gt_error *gt_checkpoint_unpack(struct gt_services *s, struct gt_call *call,
+				      const struct gt_descriptor *d, const char *dir)
+{
 	gt_auto(gt_descriptor) plain = { 0 };
 	gt_auto(gt_descriptor) applied = { 0 };
 	gt_auto(gt_mounts) mounts = { 0 };
 
-	if (!d)
-		return gt_error_new(GT_INVALID_ARGUMENT, "checkpoint %s holds no processes",
-				    r->o->image);
+	/* An archive of files, whatever its media type says. */
 	gt_descriptor_copy(&plain, d);
 	free(plain.media_type);
 	plain.media_type = gt_xstrdup("application/vnd.oci.image.layer.v1.tar");
 	gt_strv_add(&gt_mounts_add(&mounts, "bind", dir, "")->options, "rbind");
-	return gt_error_wrap(gt_diffs_apply(r->s, r->call, &plain, &mounts, &applied),
-			     "unpack processes of checkpoint %s", r->o->image);
+	GT_TRY(gt_diffs_apply(s, call, &plain, &mounts, &applied));
+	return check_files(dir);
+}
+
+static struct gt_error *unpack_criu(struct restoring *r, const char *dir)
+{
+	const struct gt_descriptor *d = find(r, GT_CHECKPOINT_CRIU);
+
+	if (!d)
+		return gt_error_new(GT_INVALID_ARGUMENT, "checkpoint %s holds no processes",
+				    r->o->image);
+	return gt_error_wrap(gt_checkpoint_unpack(r->s, r->call, d, dir), "checkpoint %s",
+			     r->o->image);
 }
 
 static struct gt_error *start(struct restoring *r, const struct gt_task_options *given,
