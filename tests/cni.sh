@@ -133,6 +133,21 @@ ctr c rm c8
 is "$(ctr c ls -q)/$(left | grep -e c8)" "/" "nothing of it is left"
 rm -rf "$work/ipam" # of the address that the plugin that hung kept
 $masq && iptables -t nat -F && iptables -t nat -X
+# --- portmap and loopback ---------------------------------------------------------------------
+if $masq; then
+	rm "$work/net.d/"*
+	network 10.79.0.0/24 ',{"type":"portmap","capabilities":{"portMappings":true},"runtimeConfig":{"portMappings":[
+	 {"hostPort":8088,"containerPort":80,"protocol":"tcp"}]}},{"type":"loopback"}'
+	try ctr run -d --cni $B m1 sh -c 'ip link show lo >/tmp/lo; echo mapped >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
+	is "$status/$err" "0/" "portmap and loopback: runs"
+	page() { python3 -c 'import urllib.request as u; print(u.urlopen("http://10.79.0.1:8088/'"$1"'", timeout=2).read().decode().strip())'; }
+	is "$(wait_for 20 page index.html && page index.html)" mapped "portmap: the host's port leads to the container's"
+	like "$(page lo)" '<LOOPBACK,UP' "loopback: lo is up"
+	try ctr c rm --force m1
+	is "$status/$err" "0/" "portmap: deleted by force"
+	is "$(iptables -t nat -S | grep -e 8088 -e 10.79.0)" "" "portmap: its rules are gone"
+	is "$(left)" "" "portmap: nothing is left"
+fi
 ip -o link show type veth | awk -F'[ :@]+' '{ print $2 }' | while read -r link; do ip link del "$link"; done
 rm "$work/net.d/"*
 try ctr run --cni $B c9 true

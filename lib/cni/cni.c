@@ -190,7 +190,10 @@ struct gt_error *gt_cni_del(const struct gt_cni *cni, const struct gt_call *call
 	struct gt_cni_record r;
 	struct gt_error *e;
 
-	GT_TRY(gt_cni_record_read(cni, container_id, ifname, &r));
+	e = gt_cni_record_read(cni, container_id, ifname, &r);
+	if (gt_error_class(e) == GT_NOT_FOUND) /* of one that was never finished there may be a part */
+		return gt_error_first(e, gt_cni_record_remove(cni, container_id, ifname));
+	GT_TRY(e);
 	r.attachment.netns = netns;
 	e = run_del(&(struct operation){ cni, call, r.network, &r.attachment, "DEL", "delete" },
 		    r.result);

@@ -6,6 +6,7 @@
 #include <gantry/buf.h>
 #include <gantry/file.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <oci/json.h>
@@ -110,12 +111,33 @@ struct gt_error *gt_cni_record_read(const struct gt_cni *cni, const char *contai
 	return NULL;
 }
 
+/* What a process that was killed while it wrote the record has left of it. */
+static void remove_unfinished(const char *dir, const char *name)
+{
+	DIR *d = opendir(dir);
+	size_t len = strlen(name);
+	struct dirent *ent;
+
+	if (!d)
+		return;
+	while ((ent = readdir(d))) {
+		const char *rest = ent->d_name + len;
+
+		/* NAME.PID-NUMBER.tmp */
+		if (!strncmp(ent->d_name, name, len) && *rest == '.' &&
+		    !strcmp(rest + 1 + strspn(rest + 1, "0123456789-"), ".tmp"))
+			unlinkat(dirfd(d), ent->d_name, 0);
+	}
+	closedir(d);
+}
+
 struct gt_error *gt_cni_record_remove(const struct gt_cni *cni, const char *container_id,
 				      const char *ifname)
 {
 	gt_autofree char *path = NULL;
 
 	GT_TRY(path_of(cni, container_id, ifname, &path));
+	remove_unfinished(cni->records, strrchr(path, '/') + 1);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return gt_error_errno(GT_UNKNOWN, errno, "delete %s", path);
 	return NULL;
