@@ -14,6 +14,14 @@ ctr run -d $B s1 sh -c 'echo up; exec sleep 1000'
 pid=$(ctr tasks ls | awk '$1 == "s1" { print $2 }')
 try ctr shim --id s1 state
 is "$status/$(jq -r '[.id, .pid, .status] | @tsv' <<<"$out")" "0/s1	$pid	2" "shim state"
+for v in 2 3; do
+	try ctr shim --id s1 state --task-id s1 --api-version $v
+	is "$status/$(jq -r '[.id, .pid, .status] | @tsv' <<<"$out")" "0/s1	$pid	2" "shim state --api-version $v"
+done
+try ctr shim --id s1 state --api-version 4
+is "$status/$err" "1/ctr: unsupported API version: 4" "shim state --api-version of none"
+try ctr shim pprof heap
+like "$status/$err" '^1/ctr: Gantry is a C program' "shim pprof"
 cat >"$work/process.json" <<'EOJ'
 { "args": ["sh", "-c", "echo $X in $PWD >/made; sleep 1000"], "env": ["PATH=/bin:/usr/bin"], "cwd": "/", "user": { "uid": 0, "gid": 0 } }
 EOJ
@@ -49,6 +57,9 @@ is "$(ctr sandboxes ls --filters id==p2 | grep -c '^p')" 1 "sandboxes ls --filte
 is "$(ctr sandbox info p1 | jq -r '[.ID, .Runtime.Name, .Spec.ociVersion != null] | @tsv')" "p1	io.containerd.runc.v2	true" "sandboxes info"
 try ctr sandboxes run "$work/pod.json" p1
 like "$status/$err" '^1/.*already exists' "sandboxes run twice"
+try ctr sandboxes rm --force p1
+like "$status/$err" '^0/.*deleted: p1' "sandboxes rm --force"
+ctr sandboxes run "$work/pod.json" p1
 try ctr sandboxes rm p1 p3 p2
 like "$status/$err" '^0/.*deleted: p1.*failed to delete sandbox p3.*not found.*deleted: p2' "sandboxes rm: logs, and goes on"
 echo '{' >"$work/bad.json"

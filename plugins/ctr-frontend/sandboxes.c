@@ -5,8 +5,10 @@
 #include "format.h"
 #include "table.h"
 
+#include <gantry/api-controllers.h>
 #include <gantry/api-sandboxes.h>
 #include <gantry/file.h>
+#include <gantry/log.h>
 
 #include <client/defaults.h>
 #include <oci/json.h>
@@ -56,6 +58,37 @@ static struct gt_error *read_spec(const char *path, struct gt_any *out)
 	return NULL;
 }
 
+/* Where no controller is active a sandbox is its record: shims are shared by it all the same. */
+static struct gt_error *unless_no_controller(struct gt_error *e)
+{
+	return gt_error_unless(gt_error_unless(e, GT_NOT_FOUND), GT_UNIMPLEMENTED);
+}
+
+static struct gt_error *begin(struct ctr *c, struct gt_services *s, const struct gt_sandbox *b)
+{
+	const struct gt_sandbox_create req = { .size = sizeof(req), .id = b->id, .sandbox = b };
+	struct gt_sandbox_instance instance = { 0 };
+	struct gt_call cleanup = c->call;
+	struct gt_error *e = gt_controllers_create(s, &c->call, NULL, &req);
+
+	if (gt_error_class(e) == GT_NOT_FOUND || gt_error_class(e) == GT_UNIMPLEMENTED) {
+		gt_error_free(e);
+		return NULL;
+	}
+	if (!e) {
+		e = gt_controllers_start(s, &c->call, NULL, b->id, &instance);
+		gt_sandbox_instance_done(&instance);
+	}
+	if (!e)
+		return NULL;
+	cleanup.cancel = NULL;
+	cleanup.deadline = 0;
+	gt_log_warn_take(unless_no_controller(gt_controllers_shutdown(s, &cleanup, NULL, b->id)),
+			 "clear sandbox %s away", b->id);
+	gt_log_warn_take(gt_sandboxes_remove(s, &cleanup, b->id), "remove sandbox %s", b->id);
+	return gt_error_wrap(e, "start sandbox %s", b->id);
+}
+
 static struct gt_error *run_create(struct ctr *c)
 {
 	gt_auto(gt_sandbox) b = { 0 };
@@ -72,8 +105,26 @@ static struct gt_error *run_create(struct ctr *c)
 				  *ctr_string(c, "runtime") ? ctr_string(c, "runtime") : NULL,
 				  &b.runtime));
 	GT_TRY(gt_sandboxes_create(s, &c->call, &b, &made));
+	GT_TRY(begin(c, s, &made));
 	fprintf(c->out, "%s\n", made.id);
 	return NULL;
+}
+
+/* With 'force' also what does not stop goes, as far as its controller can take it away. */
+static struct gt_error *end(struct ctr *c, struct gt_services *s, const char *id, bool force)
+{
+	struct gt_error *e = unless_no_controller(gt_controllers_stop(s, &c->call, NULL, id, 0));
+
+	if (!e || force)
+		e = gt_error_first(unless_no_controller(
+					   gt_controllers_shutdown(s, &c->call, NULL, id)),
+				   e);
+	if (e && force) {
+		ctr_log(c, "warning", e, "failed to stop sandbox %s", id);
+		gt_error_free(gt_steal(&e));
+	}
+	GT_TRY(e);
+	return gt_sandboxes_remove(s, &c->call, id);
 }
 
 /* As containerd's: what went wrong is logged, and the command ends well. */
@@ -83,7 +134,7 @@ static struct gt_error *run_remove(struct ctr *c)
 
 	GT_TRY(ctr_services(c, &s));
 	for (size_t i = 0; i < ctr_n_args(c); i++) {
-		gt_autoptr(gt_error) e = gt_sandboxes_remove(s, &c->call, ctr_arg(c, i));
+		gt_autoptr(gt_error) e = end(c, s, ctr_arg(c, i), ctr_bool(c, "force"));
 
 		if (e)
 			ctr_log(c, "error", e, "failed to delete sandbox %s", ctr_arg(c, i));
@@ -138,7 +189,7 @@ static const struct ctr_flag list_flags[] = {
 };
 
 static const struct ctr_flag remove_flags[] = {
-	{ .name = "force", .alias = "f", .type = CTR_BOOL, .text = "also one that is in use" },
+	{ .name = "force", .alias = "f", .type = CTR_BOOL, .text = "also one that does not stop" },
 	{ 0 },
 };
 
@@ -147,7 +198,8 @@ static const struct ctr_command create = {
 	.aliases = "create, c, r",
 	.text = "make a sandbox",
 	.args = "[flags] <pod-config.json> <sandbox-id>",
-	.more = "Makes the record that containers belong to (--sandbox): those of one sandbox share a shim.",
+	.more = "Makes what containers belong to (--sandbox): those of one sandbox share a shim. Where a\n"
+		"sandbox controller is active, it is started.",
 	.flags = (const struct ctr_flag *const[]){ create_flags, NULL },
 	.run = run_create,
 };

@@ -18,7 +18,10 @@
 #include <jansson.h>
 #include <string.h>
 
-#define SERVICE "containerd.task.v2.Task"
+/* The messages of both versions are the same, as far as they are used here. */
+static const char *const services[] = { [2] = "containerd.task.v2.Task",
+					[3] = "containerd.task.v3.Task" };
+
 #define SPEC_MAX (4 * 1024 * 1024)
 #define CONNECT_MS 5000
 
@@ -82,11 +85,16 @@ static struct gt_error *connect_shim(struct ctr *c, struct connection *x)
 static struct gt_error *ask(struct ctr *c, const char *name, const ProtobufCMessage *request,
 			    const ProtobufCMessageDescriptor *type, ProtobufCMessage **reply)
 {
-	const struct gt_ttrpc_method how = { .service = SERVICE, .name = name, .reply = type };
+	uint64_t version = ctr_uint(c, "api-version");
+	struct gt_ttrpc_method how = { .name = name, .reply = type };
 	struct connection x = { 0 };
 	ProtobufCMessage *answer = NULL;
-	struct gt_error *e = connect_shim(c, &x);
+	struct gt_error *e;
 
+	if (version != 2 && version != 3)
+		return ctr_usage_error("unsupported API version: %" PRIu64, version);
+	how.service = services[version];
+	e = connect_shim(c, &x);
 	if (!e)
 		e = gt_ttrpc_call(x.client, &c->call, &how, request, &answer);
 	connection_done(&x);
@@ -216,6 +224,14 @@ static const struct ctr_flag shim_flags[] = {
 	{ 0 },
 };
 
+static const struct ctr_flag shim_version_flag[] = {
+	{ .name = "api-version",
+	  .type = CTR_UINT,
+	  .value = "2",
+	  .text = "version of the task API to ask by: 2 or 3" },
+	{ 0 },
+};
+
 static const struct ctr_flag state_flags[] = {
 	{ .name = "task-id", .alias = "t", .type = CTR_STRING, .text = "of one of several tasks" },
 	{ 0 },
@@ -261,20 +277,21 @@ static const struct ctr_command state = {
 	.name = "state",
 	.text = "print the container's state as JSON",
 	.args = "[flags]",
-	.flags = (const struct ctr_flag *const[]){ state_flags, NULL },
+	.flags = (const struct ctr_flag *const[]){ state_flags, shim_version_flag, NULL },
 	.run = run_state,
 };
 
 static const struct ctr_command shutdown_command = {
 	.name = "shutdown",
 	.text = "end a shim that has no containers any more",
+	.flags = (const struct ctr_flag *const[]){ shim_version_flag, NULL },
 	.run = run_shutdown,
 };
 
 const struct ctr_command ctr_shim = {
 	.name = "shim",
 	.text = "talk to a container's shim",
-	.flags = (const struct ctr_flag *const[]){ shim_flags, NULL },
+	.flags = (const struct ctr_flag *const[]){ shim_flags, shim_version_flag, NULL },
 	.commands = (const struct ctr_command *const[]){ &delete_command, &exec, &start, &state,
-							 &shutdown_command, NULL },
+							 &shutdown_command, &ctr_pprof, NULL },
 };
