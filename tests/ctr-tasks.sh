@@ -196,6 +196,41 @@ $theirs"; fi
 	same tasks rm s1
 	same tasks rm -f p1
 	same containers rm r1
+	same containers ls -q
+	same c rm
+	same c rm nobody r1 nobody2
+	same c info
+	same c info nobody
+	same c info --spec nobody
+	same c label
+	same c label nobody a=b
+	same c label c1 a=b
+	same c create
+	same c create $B
+	same c create docker.io/library/none:latest n1
+	same c create --config /nosuch c2 more
+	same c create --annotation a $B n2
+	same c create --cap-add KILL $B n2
+	same c create --with-ns foo:/x $B n2
+	same c create --with-ns foo $B n2
+	same c create --seccomp-profile /x $B n2
+	same c create --apparmor-profile a --apparmor-default-profile b $B n2
+	same c checkpoint
+	same c checkpoint c1
+	same c checkpoint nobody ref
+	same c restore
+	same c restore n3
+	same c nosuch
+	same run
+	same run $B
+	same run --rm -d $B n4 true
+	same run --cpus 1 --cpu-quota 5 $B n4 true
+	same run --runc-systemd-cgroup $B n4 true
+	same run --runc-binary x --runtime io.containerd.other.v1 $B n4 true
+	same run --config /nosuch n4 more
+	same run --cap-drop KILL $B n4 true
+	same oci nosuch
+	same shim state
 	same tasks nosuch
 	same tasks kill --nosuch r1
 	for id in r1 s1 p1 c1; do ctr c rm --force $id; done
