@@ -130,7 +130,7 @@ is "$status" 1 "a plugin that is not there"
 like "$err" "failed to find plugin \"none\" in path \[$work/bin /usr/lib/cni\]" "where it was looked for"
 network 10.77.0.0/24
 ctr c rm c8
-is "$(ctr c ls -q)/$(left | grep -e c8)" "/" "nothing of it is left"
+is "$(ctr c ls -q)/$(left | grep -F "$ns-c8")" "/" "nothing of it is left"
 rm -rf "$work/ipam" # of the address that the plugin that hung kept
 $masq && iptables -t nat -F && iptables -t nat -X
 # --- portmap and loopback ---------------------------------------------------------------------

@@ -20,8 +20,8 @@ for v in 2 3; do
 done
 try ctr shim --id s1 state --api-version 4
 is "$status/$err" "1/ctr: unsupported API version: 4" "shim state --api-version of none"
-try ctr shim pprof heap
-like "$status/$err" '^1/ctr: Gantry is a C program' "shim pprof"
+try ctr shim pprof -d "$work/none" heap
+like "$status/$err" "^1/ctr: connect to the debug socket $work/none" "shim pprof"
 cat >"$work/process.json" <<'EOJ'
 { "args": ["sh", "-c", "echo $X in $PWD >/made; sleep 1000"], "env": ["PATH=/bin:/usr/bin"], "cwd": "/", "user": { "uid": 0, "gid": 0 } }
 EOJ
