@@ -28,6 +28,7 @@ end_all() {
 } >/dev/null 2>&1
 trap 'end_all; clean_up' EXIT
 
+(write_config && mv "$GANTRY_CONFIG" "$work/ours.conf") # for our ctr, as a client
 start_containerd || { echo "Bail out! no containerd"; exit 1; }
 their_ctr images import "$image" >/dev/null || { echo "Bail out! no image"; exit 1; }
 B=$image_name
@@ -77,11 +78,8 @@ is "$?" 137 "run: ended by a signal"
 printf 'line 1\nline 2\n' >"$work/in"
 is "$(t run --rm $R $B c1 cat <"$work/in")" "$(cat "$work/in")" "run: standard input"
 head -c 3000000 /dev/urandom >"$work/big"
-# containerd's ctr may lose the end of what it reads, whatever the shim: on a busy machine, now and then.
-for i in 1 2 3 4 5; do
-	got=$(t run --rm $R $B c1 cat <"$work/big" | sha256sum)
-	[ "$got" = "$(sha256sum <"$work/big")" ] && break
-done
+# By our own ctr: containerd's loses the end of its input on a busy machine, with Debian's own shim too.
+got=$(GANTRY_CONFIG=$work/ours.conf timeout 60 "$ctr_program" --address "$work/cd/sock" run --rm $R $B c1 cat <"$work/big" | sha256sum)
 is "$got" "$(sha256sum <"$work/big")" "run: every byte there and back"
 whole=0
 for i in 1 2 3 4 5 6 7 8 9 10; do

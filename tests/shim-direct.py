@@ -705,6 +705,48 @@ def test_late_readers():
     shim.call("Shutdown", [(1, "lrx")])
 
 
+def test_input():
+    """All that a client wrote before CloseIO arrives, and comes back, however late it is read."""
+    data = os.urandom(1500000)
+    for i in range(6):
+        cid = "in%d" % i
+        path = bundle(cid, ["cat"])
+        for name in ("in", "out"):
+            os.mkfifo("%s/%s.%s" % (WORK, cid, name))
+        out = os.open("%s/%s.out" % (WORK, cid), os.O_RDONLY | os.O_NONBLOCK)
+        shim = connect(cid, path)
+        create(shim, cid, path, more=[(5, "%s/%s.in" % (WORK, cid)), (6, "%s/%s.out" % (WORK, cid))])
+        shim.call("Start", [(1, cid)])
+
+        def write():
+            with open("%s/%s.in" % (WORK, cid), "wb", buffering=0) as f:
+                left = memoryview(data)
+                while left:
+                    left = left[f.write(left[:32768]):]
+                if i % 2:  # as containerd's ctr: it closes its end after CloseIO has been answered
+                    Shim(shim.sock.getpeername()).call("CloseIO", [(1, cid), (3, 1)])
+            if not i % 2:
+                Shim(shim.sock.getpeername()).call("CloseIO", [(1, cid), (3, 1)])
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        got, end = b"", time.time() + 60
+        os.set_blocking(out, True)
+        while time.time() < end:
+            part = os.read(out, 65536)
+            if not part:
+                break
+            got += part
+            if i > 3:
+                time.sleep(0.005)  # a slow reader: all FIFOs and pipes are full at CloseIO
+        writer.join()
+        os.close(out)
+        ok(got == data, "every byte there and back, by way of CloseIO %d" % i, len(got), len(data))
+        same(shim.call("Wait", [(1, cid)])[0], 0, "it ends")
+        same(shim.call("Delete", [(1, cid)])[0], 0, "delete")
+        shim.call("Shutdown", [(1, cid)])
+
+
 def test_loggers():
     """Logging programs that are slow, stop reading, die, or are none."""
     path = bundle("lg", ["sleep", "1000"])
@@ -762,7 +804,7 @@ def test_loggers():
     shim.call("Shutdown", [(1, "lg")])
 
 
-for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_late_readers, test_loggers):
+for test in (test_start, test_bootstrap, test_errors, test_journal, test_death, test_execs, test_host_pids, test_crun, test_v3, test_bad_input, test_hostile, test_late_readers, test_input, test_loggers):
     try:
         test()
     except Exception as e:
