@@ -10,6 +10,7 @@
 #include "plugins/resolver-http/auth.h"
 #include "plugins/resolver-http/challenge.h"
 #include "plugins/resolver-http/credentials.h"
+#include "plugins/resolver-http/url.h"
 #include "plugins/resolver-http/watch.h"
 
 #include <gantry/buf.h>

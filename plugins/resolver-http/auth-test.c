@@ -5,6 +5,7 @@
 #include "auth.h"
 #include "challenge.h"
 #include "credentials.h"
+#include "url.h"
 #include "watch.h"
 
 #include <gantry/file.h>

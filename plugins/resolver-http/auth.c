@@ -5,6 +5,7 @@
 
 #include "challenge.h"
 #include "credentials.h"
+#include "url.h"
 
 #include <oci/json.h>
 
@@ -127,7 +128,7 @@ static void who_add(const struct errand *e, struct gt_buf *key)
 
 static char *challenge_key(const struct errand *e, const struct host *h)
 {
-	gt_autofree char *site = host_site(h->base);
+	gt_autofree char *site = url_site(h->base);
 	struct gt_buf key = GT_BUF_INIT;
 
 	gt_buf_adds(&key, site);
@@ -138,7 +139,7 @@ static char *challenge_key(const struct errand *e, const struct host *h)
 static char *token_key(const struct errand *e, const struct host *h, const struct challenge *c,
 		       const struct gt_strv *scopes)
 {
-	gt_autofree char *site = host_site(h->base);
+	gt_autofree char *site = url_site(h->base);
 	struct gt_strv sorted = { 0 };
 	struct gt_buf key = GT_BUF_INIT;
 
@@ -159,7 +160,7 @@ static char *token_key(const struct errand *e, const struct host *h, const struc
 static bool may_have_given(const struct host *h)
 {
 	return h->is_own || (!strncmp(h->base, "https:", 6) && !h->may_be_http) ||
-	       host_is_loopback(h->authority);
+	       url_is_loopback(h->base);
 }
 
 static struct gt_error *credentials_get(struct errand *e, const struct host *h,
@@ -252,13 +253,12 @@ static struct gt_error *token_send(const struct token_request *t, const char *me
 {
 	struct errand *e = t->e;
 	struct gt_strv open = { 0 };
-	gt_autofree char *own_site = host_site(t->h->base);
 	struct http_ask a = {
 		.method = method, .url = url, .body = body, .body_len = body ? strlen(body) : 0,
 		.limits = errand_limits(e, t->h), .watch = errand_watch(e),
 		.agent = e->r->config->user_agent, .tls = &t->h->tls,
 		/* the client's certificate is for the registry alone */
-		.skip_client_cert = strcmp(t->site, own_site) != 0,
+		.skip_client_cert = !url_is_same_site(t->site, t->h->base),
 	};
 	enum http_failure why;
 	struct gt_error *err;
@@ -369,13 +369,13 @@ static struct gt_error *token_ask(const struct token_request *t, char **token, i
 static struct gt_error *realm_check(const struct host *h, const struct challenge *c, char **site)
 {
 	gt_autofree char *realm = url_join(c->realm, "");
-	gt_autofree char *s = realm ? host_site(realm) : NULL;
+	gt_autofree char *s = realm ? url_site(realm) : NULL;
 
 	if (!realm)
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "registry %s: its token server's address is no URL", h->authority);
 	if (!strncmp(h->base, "https:", 6) && strncmp(s, "https:", 6) != 0 && !h->may_be_http &&
-	    !host_is_loopback(strstr(s, "://") + 3))
+	    !url_is_loopback(s))
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "registry %s: its token server %s speaks plain http: nothing is sent there",
 				    h->authority, s);

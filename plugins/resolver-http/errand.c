@@ -5,6 +5,7 @@
 
 #include "auth.h"
 #include "sites.h"
+#include "url.h"
 
 #include <oci/reference.h>
 
@@ -96,7 +97,7 @@ static void hosts_choose(struct errand *e, unsigned capability)
 
 	e->hosts = (struct hosts){ 0 };
 	for (size_t i = 0; i < all.n; i++) {
-		gt_autofree char *site = host_site(all.v[i].base);
+		gt_autofree char *site = url_site(all.v[i].base);
 		struct hosts *to = sites_is_down(e->r->sites, site) ? &down : &e->hosts;
 
 		if (!(all.v[i].capabilities & capability))
@@ -191,27 +192,6 @@ void answer_done(struct answer *a)
 	*a = (struct answer){ 0 };
 }
 
-char *url_join(const char *base, const char *to)
-{
-	CURLU *u = curl_url();
-	char *text = NULL, *scheme = NULL, *out = NULL;
-
-	if (!u)
-		abort(); /* memory */
-	if (!curl_url_set(u, CURLUPART_URL, base, 0) && !curl_url_set(u, CURLUPART_URL, to, 0) &&
-	    !curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) &&
-	    !curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) &&
-	    (!strcmp(scheme, "http") || !strcmp(scheme, "https")) &&
-	    /* userinfo in a redirect would be somebody else's credentials */
-	    !curl_url_set(u, CURLUPART_USER, NULL, 0) &&
-	    !curl_url_set(u, CURLUPART_PASSWORD, NULL, 0) && !curl_url_get(u, CURLUPART_URL, &text, 0))
-		out = gt_xstrdup(text);
-	curl_free(text);
-	curl_free(scheme);
-	curl_url_cleanup(u);
-	return out;
-}
-
 static bool is_redirect(int status, const char *method)
 {
 	bool is_read = !strcmp(method, "GET") || !strcmp(method, "HEAD");
@@ -220,20 +200,12 @@ static bool is_redirect(int status, const char *method)
 	       (is_read && (status == 301 || status == 302 || status == 303));
 }
 
-static bool is_same_site(const char *a, const char *b)
-{
-	gt_autofree char *x = url_join(a, ""), *y = url_join(b, "");
-	gt_autofree char *p = host_site(x ? x : a), *q = host_site(y ? y : b);
-
-	return !strcasecmp(p, q);
-}
-
 /* Where the answer sends us; the error says why we do not go there. */
 static struct gt_error *redirect_take(const char *from, const struct http_exchange *x, char **out)
 {
 	const char *location = http_header(x, "location");
 	gt_autofree char *to = location ? url_join(from, location) : NULL;
-	gt_autofree char *site = to ? host_site(to) : NULL;
+	gt_autofree char *site = to ? url_site(to) : NULL;
 
 	if (!to)
 		return gt_error_new(GT_FAILED_PRECONDITION, "redirects with status %d to no URL",
@@ -260,7 +232,7 @@ struct gt_error *errand_follow(struct errand *e, const struct http_ask *a,
 		char *to = NULL;
 
 		gt_strv_addv(&all, headers);
-		is_elsewhere |= !is_same_site(a->url, url);
+		is_elsewhere |= !url_is_same_site(a->url, url);
 		if (!is_elsewhere)
 			gt_strv_addv(&all, private);
 		ask.url = url;
@@ -269,7 +241,7 @@ struct gt_error *errand_follow(struct errand *e, const struct http_ask *a,
 		err = http_begin(e->r->pool, e->call, &ask, &x, why);
 		gt_strv_done(&all);
 		if (err && is_elsewhere) {
-			gt_autofree char *site = host_site(url);
+			gt_autofree char *site = url_site(url);
 
 			return gt_error_wrap(err, "redirected to %s", site);
 		}
@@ -291,7 +263,7 @@ struct gt_error *errand_follow(struct errand *e, const struct http_ask *a,
 /* The host's base, by plain http if that is known to be what it speaks. */
 static char *base_of(struct errand *e, const struct host *h)
 {
-	gt_autofree char *site = host_site(h->base);
+	gt_autofree char *site = url_site(h->base);
 
 	if (h->may_be_http && sites_is_plain(e->r->sites, site))
 		return gt_strf("http%s", h->base + strlen("https"));
@@ -326,7 +298,7 @@ static struct gt_error *ask_with(struct errand *e, struct host *h, const char *b
 		.watch = errand_watch(e), .agent = e->r->config->user_agent, .tls = &h->tls,
 		.http2 = e->r->config->http2,
 	};
-	bool is_ours = url && !q->is_foreign && is_same_site(base, url);
+	bool is_ours = url && !q->is_foreign && url_is_same_site(base, url);
 	struct gt_error *err;
 
 	*why = HTTP_FINAL;
@@ -355,7 +327,7 @@ static struct gt_error *ask_with(struct errand *e, struct host *h, const char *b
 static bool may_fall_back(struct errand *e, const struct host *h, const char *base,
 			  enum http_failure why)
 {
-	gt_autofree char *site = host_site(h->base);
+	gt_autofree char *site = url_site(h->base);
 
 	if (why != HTTP_NO_TLS || !h->may_be_http || strncmp(base, "https:", 6) != 0)
 		return false;
@@ -449,7 +421,7 @@ struct gt_error *errand_ask_patiently(struct errand *e, struct host *h, const st
 {
 	const struct resolver_config *c = e->r->config;
 	unsigned most = q->is_last ? (unsigned)c->retries : c->retries > 0;
-	gt_autofree char *site = host_site(h->base);
+	gt_autofree char *site = url_site(h->base);
 
 	for (unsigned n = 0;; n++) {
 		enum http_failure why = HTTP_FINAL;

@@ -100,7 +100,4 @@ GT_MUST_USE struct gt_error *errand_follow(struct errand *e, const struct http_a
 					   const struct gt_strv *private, struct answer *out,
 					   enum http_failure *why);
 
-/* 'to' as seen from 'base', a URL of http or https; NULL if it is none. */
-char *url_join(const char *base, const char *to);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "hosts.h"
 #include "hosts-private.h"
+#include "url.h"
 
 #include <toml/toml.h>
 
@@ -336,7 +337,7 @@ static struct gt_error *server_take(const struct place *p, struct hosts *out)
 		bool override = !strstr(h->base, "/v2");
 
 		free(h->base);
-		h->base = override ? host_site(own.v[0].base) : gt_xstrdup(own.v[0].base);
+		h->base = override ? url_site(own.v[0].base) : gt_xstrdup(own.v[0].base);
 		h->may_be_http = own.v[0].may_be_http;
 		h->tls.skip_verify |= own.v[0].tls.skip_verify && !h->tls.ca.len;
 	}

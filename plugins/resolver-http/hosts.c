@@ -4,6 +4,7 @@
 
 #include "hosts.h"
 #include "hosts-private.h"
+#include "url.h"
 
 #include <gantry/file.h>
 
@@ -40,14 +41,6 @@ struct host *hosts_add(struct hosts *h)
 	return &h->v[h->n++];
 }
 
-char *host_site(const char *url)
-{
-	const char *host = strstr(url, "://");
-	size_t len = host ? host + 3 - url + strcspn(host + 3, "/?#") : strcspn(url, "/?#");
-
-	return gt_xstrndup(url, len);
-}
-
 /* The port of an authority as text; "" where it has none. */
 static const char *port_of(const char *authority)
 {
@@ -55,15 +48,6 @@ static const char *port_of(const char *authority)
 	const char *colon = end ? strchr(end, ':') : NULL;
 
 	return colon ? colon + 1 : "";
-}
-
-bool host_is_loopback(const char *authority)
-{
-	size_t len = *authority == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":");
-	gt_autofree char *name = gt_xstrndup(authority, len);
-
-	return !strcasecmp(name, "localhost") || !strcmp(name, "[::1]") ||
-	       (!strncmp(name, "127.", 4) && strspn(name, "0123456789.") == strlen(name));
 }
 
 const char *hosts_own_authority(const char *name)
@@ -85,7 +69,7 @@ static void own_fill(struct host *h, const char *name, const struct gt_registry_
 	h->is_own = true;
 	if (o->plain_http) {
 		is_https = false;
-	} else if (host_is_loopback(authority)) {
+	} else if (url_authority_is_loopback(authority)) {
 		if (!strcmp(port, "80")) {
 			is_https = false;
 		} else if (*port && strcmp(port, "443") != 0) {

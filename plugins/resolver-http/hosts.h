@@ -53,10 +53,4 @@ GT_MUST_USE struct gt_error *hosts_parse(const char *file, const char *text, siz
 /* Adds what the flags of a request say of TLS and headers, which holds for every host. */
 GT_MUST_USE struct gt_error *hosts_options_apply(struct host *h, const struct gt_registry_options *o);
 
-/* Whether it is this machine by name or address: "localhost", "127.0.0.1:5000", "[::1]". */
-bool host_is_loopback(const char *authority);
-
-/* The scheme, host and port of a base or any other URL ("https://r.example:5000"), as a new string. */
-char *host_site(const char *url);
-
 #endif

@@ -4,7 +4,7 @@
 #include "http.h"
 
 #include "client-cert.h"
-#include "hosts.h"
+#include "url.h"
 #include "watch.h"
 
 #include <curl/curl.h>
@@ -116,7 +116,7 @@ void http_pool_free(struct http_pool *p)
 
 static struct handle *pool_take(struct http_pool *p, const char *url)
 {
-	gt_autofree char *site = host_site(url);
+	gt_autofree char *site = url_site(url);
 	struct handle *h = NULL;
 
 	pthread_mutex_lock(&p->lock);
@@ -294,14 +294,6 @@ static int milliseconds(int64_t ns)
 	return ns > INT64_C(1000000) * 86400000 ? 86400000 : (int)((ns + 999999) / 1000000);
 }
 
-static bool is_loopback(const char *url)
-{
-	gt_autofree char *site = host_site(url);
-	const char *authority = strstr(site, "://");
-
-	return host_is_loopback(authority ? authority + 3 : site);
-}
-
 static void blob_set(CURL *easy, CURLoption option, const struct gt_buf *b)
 {
 	struct curl_blob blob = { .data = b->s, .len = b->len, .flags = CURL_BLOB_NOCOPY };
@@ -395,7 +387,7 @@ static void handle_set(struct http_exchange *x)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
-	if (is_loopback(a->url)) /* no proxy stands between us and ourselves */
+	if (url_is_loopback(a->url)) /* no proxy stands between us and ourselves */
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	if (a->watch && (a->watch->dump || a->watch->trace)) {
 		curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);

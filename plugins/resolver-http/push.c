@@ -3,6 +3,8 @@
 
 #include "errand.h"
 
+#include "url.h"
+
 #include <oci/document.h>
 
 #include <ctype.h>

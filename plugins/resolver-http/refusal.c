@@ -4,6 +4,8 @@
 
 #include "errand.h"
 
+#include "url.h"
+
 #include <oci/json.h>
 
 #include <string.h>
@@ -14,7 +16,7 @@
 
 char *errand_place(const struct host *h, const struct answer *a)
 {
-	gt_autofree char *site = a && a->url ? host_site(a->url) : NULL;
+	gt_autofree char *site = a && a->url ? url_site(a->url) : NULL;
 
 	if (!h->authority)
 		return gt_strf("%s, where the layer's urls lead", site ? site : "the host");
