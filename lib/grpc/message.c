@@ -189,8 +189,11 @@ void gt_grpc_timeout_print(int64_t ns, struct gt_buf *out)
 
 void gt_grpc_percent_encode(const char *s, struct gt_buf *out)
 {
+	const char *start = s;
+
+	/* HTTP drops a field that begins or ends with a space. */
 	for (; *s; s++)
-		if (*s >= ' ' && *s <= '~' && *s != '%')
+		if (*s >= ' ' && *s <= '~' && *s != '%' && (*s != ' ' || (s != start && s[1])))
 			gt_buf_addc(out, *s);
 		else
 			gt_buf_addf(out, "%%%02X", (unsigned char)*s);
