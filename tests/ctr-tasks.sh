@@ -139,7 +139,7 @@ if command -v containerd >/dev/null && start_containerd; then
 	sleep 1
 	plain() { sed -E -e "s/$ns/default/g" -e 's/time="[^"]*"/time=T/' -e 's/[0-9]{3,} +/N    /g' -e 's/[0-9]{3,}/N/g' -e 's/^PID +/PID    /' -e 's/PID +STATUS/PID    STATUS/' -e 's/ +$//' -e '/^$/d' \
 		-e '/^ +(--|ctr tasks [a-z]+ - )/d' \
-		-e 's/&ProcessDetails\{ExecID:([^,]*),.*/exec_id:"\1"/' | sort; } # help is in other words
+		-e 's/&ProcessDetails\{ExecID:([^,]*),.*/exec_id:"\1"/' | tr ',' '\n' | sort; } # help is in other words; Go's maps have no order
 	same() { # ARGS...: what both say to it
 		local ours theirs
 		ours=$(ctr "$@" 2>&1 </dev/null; echo "status $?")

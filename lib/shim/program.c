@@ -15,6 +15,7 @@
 #include <google/protobuf/any.pb-c.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define OUTPUT_MAX 65536
 #define SHOWN_MAX 2048
@@ -31,14 +32,19 @@ bool gt_shim_program_is_ours(const char *path)
 	return !strcmp(slash ? slash + 1 : path, "containerd-shim-gantry-v1");
 }
 
-/* Ours needs no daemon for its events; what others cannot send to one, they try for a while and drop. */
+/*
+ * Ours needs no daemon for its events. Others send them to one that is there; where there is none they would
+ * try again and again, and not end for that.
+ */
 static void add_events_address(const struct gt_shim_settings *s, const char *program,
 			       const char *address, struct gt_strv *env)
 {
+	gt_autofree char *ttrpc = gt_strf("%s.ttrpc", address);
+
 	if (*s->config->events_address)
 		gt_strv_addf(env, "TTRPC_ADDRESS=%s", s->config->events_address);
-	else if (!gt_shim_program_is_ours(program))
-		gt_strv_addf(env, "TTRPC_ADDRESS=%s.ttrpc", address);
+	else if (!gt_shim_program_is_ours(program) && access(ttrpc, F_OK) == 0)
+		gt_strv_addf(env, "TTRPC_ADDRESS=%s", ttrpc);
 }
 
 /* Ours without what speaks of another daemon, and with what a shim is told. */

@@ -8,7 +8,7 @@
  *	c NS ID			container
  *	p NS ID			sandbox
  *	b NS DIGEST		blob
- *	m NS DIGEST		note of a blob
+ *	o NS DIGEST		note of a blob
  *	g NS REF		ingest
  *	s NS SNAPSHOTTER KEY	snapshot
  *	h NS SNAPSHOTTER P C	child: numbers of parent and child, 8 bytes each, big endian
@@ -28,7 +28,7 @@
 #define KEY_CONTAINER 'c'
 #define KEY_SANDBOX 'p'
 #define KEY_BLOB 'b'
-#define KEY_NOTE 'm'
+#define KEY_NOTE 'o'
 #define KEY_INGEST 'g'
 #define KEY_SNAPSHOT 's'
 #define KEY_CHILD 'h'
