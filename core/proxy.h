@@ -16,7 +16,7 @@
 #include <pthread.h>
 
 /* Namespace of what belongs to none. */
-#define GT_PROXY_NAMESPACE "default"
+#define GT_PROXY_NAMESPACE "gantry"
 
 /*
  * A far side that is a whole containerd collects its garbage: what is made there for us is a root of

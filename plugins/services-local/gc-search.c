@@ -7,6 +7,8 @@
 #include "blobs.h"
 #include "snapshots.h"
 
+#include <gantry/log.h>
+
 #include <string.h>
 
 /* What a driver has, as a graph without edges: a set of strings that finds quickly. */
@@ -164,14 +166,30 @@ static struct gt_error *search_ingests(struct collection *c, struct gt_content *
 	return NULL;
 }
 
-struct gt_error *search_drivers(struct collection *c)
+/* A driver that lives behind a socket may be away: it is searched another time, the others now. */
+static struct gt_error *unless_away(struct collection *c, struct gt_error *e)
+{
+	if (gt_error_class(e) != GT_UNAVAILABLE)
+		return e;
+	c->missed = true;
+	gt_log_warn_take(e, "look for what is left over");
+	return NULL;
+}
+
+static struct gt_error *search_content(struct collection *c)
 {
 	struct gt_content *content;
-	gt_auto(gt_strv) ids = { 0 };
 
 	GT_TRY(gt_need_content(c->l->init, NULL, &content));
 	GT_TRY(search_ingests(c, content));
-	GT_TRY(search_blobs(c, content));
+	return search_blobs(c, content);
+}
+
+struct gt_error *search_drivers(struct collection *c)
+{
+	gt_auto(gt_strv) ids = { 0 };
+
+	GT_TRY(unless_away(c, search_content(c)));
 	gt_need_ids(c->l->init, GT_SNAPSHOTTER, &ids);
 	for (size_t i = 0; i < ids.n; i++) {
 		struct gt_snapshotter *sn;
@@ -181,8 +199,9 @@ struct gt_error *search_drivers(struct collection *c)
 			gt_error_free(e);
 			continue;
 		}
-		GT_TRY(gt_error_wrap(snapshots_search(c->l, c->call, ids.v[i], c->out),
-				     "search snapshotter %s", ids.v[i]));
+		e = gt_error_wrap(snapshots_search(c->l, c->call, ids.v[i], c->out),
+				  "search snapshotter %s", ids.v[i]);
+		GT_TRY(unless_away(c, e));
 	}
 	return NULL;
 }
