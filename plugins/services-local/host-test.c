@@ -23,7 +23,6 @@
 void bench_forked(void)
 {
 	DIR *d = opendir("/proc/self/fd");
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct dirent *ent;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -33,11 +32,10 @@ void bench_forked(void)
 
 		target[n > 0 ? n : 0] = '\0';
 		if (strstr(target, "/check_"))
-			dup2(null, atoi(ent->d_name));
+			dup2(STDERR_FILENO, atoi(ent->d_name));
 	}
 	if (d)
 		closedir(d);
-	close(null);
 }
 
 void ok(struct gt_error *e)

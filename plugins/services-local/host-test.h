@@ -33,8 +33,8 @@ char *bench_file(const struct gt_mounts *mounts, const char *name);
 
 /*
  * To be called in a forked process: what it would write to the file that Check reads the test's course
- * from goes nowhere, so that a process that is killed half-way does not garble it. A check that fails
- * still ends the process, with a status that is not 0.
+ * from goes to standard error, so that a process that is killed half-way does not garble it. A check that
+ * fails ends the process with a status that is not 0, and its text is in the log.
  */
 void bench_forked(void);
 
