@@ -118,6 +118,28 @@ is "$status/$out" "0/short-name" "rm"
 like "$err" 'level=warning msg="nothing: image not found"' "rm of what is not there"
 try ctr -n other run --rm busybox x true
 is "$status/$err" "1/ctr: image \"busybox\": not found (found in namespace \"$ns\")" "not found here, but there"
+# Each command that takes an image takes its name as people write it, and says where one is that is not here.
+mkdir "$work/on"
+for line in "images usage busybox" "images label busybox k=v" "images inspect busybox" "images tag --force busybox again" \
+	"images export $work/any.tar busybox" "images convert busybox any:1" "images mount busybox $work/on" \
+	"images unmount --rm $work/on" "containers create busybox any" "containers rm any" "images check name==$image_name" \
+	"images rm any:1 again" "images label busybox k="; do
+	read -ra words <<<"$line"
+	try ctr "${words[@]}"
+	is "$status/$err" "0/" "ctr $line"
+done
+ctr namespaces create empty
+for line in "images usage busybox" "images label busybox k=v" "images inspect busybox" "images tag busybox again" \
+	"images export $work/any.tar busybox" "images convert busybox any:1" "images mount busybox $work/on" \
+	"images push 127.0.0.1:1/x:1 busybox" "containers create busybox any" "content get $(ctr images ls | awk 'NR == 2 { print $3 }')" \
+	"content label $(ctr images ls | awk 'NR == 2 { print $3 }') a=b" "snapshots info $(ctr snapshots ls | awk 'NR == 2 { print $1 }')"; do
+	read -ra words <<<"$line"
+	try ctr -n empty "${words[@]}"
+	like "$status/$err" "^1/ctr: .*not found \\(found in namespace \"$ns\"\\)\$" "elsewhere: ctr ${words[*]:0:2}"
+done
+try ctr -n empty images rm busybox
+like "$status/$err" "^0/.*busybox: image not found \\(found in namespace.*$ns" "elsewhere: ctr images rm"
+ctr namespaces rm empty >/dev/null
 try ctr images usage busybox
 like "$out" $'^KEY +SIZE +INODES \nsha256:[0-9a-f]{64} [0-9.]+ [KM]iB +[0-9]+ +$' "images usage"
 
@@ -208,7 +230,8 @@ is "$status/$out/$err" '1/L/ctr: lease "M": not found' "leases rm"
 
 # --- every listing as JSON -------------------------------------------------------
 for line in "plugins ls" "images ls" "images check" "images usage $image_name" "content ls" \
-	"content active" "snapshots ls" "snapshots usage" "ns ls" "leases ls" "containers ls" "tasks ls"; do
+	"content active" "snapshots ls" "snapshots usage" "ns ls" "leases ls" "containers ls" "tasks ls" "sandboxes ls" \
+	"deprecations list" "system df" "top" "stats"; do
 	read -ra words <<<"$line"
 	try ctr "${words[@]}" --json
 	ok "JSON: ctr $line" python3 -c 'import json,sys; assert type(json.load(open(sys.argv[1]))) is list' "$work/out"
