@@ -78,11 +78,13 @@ ctr images rm "$at/diffid:1" >/dev/null
 
 # --- killed, interrupted, at the same time -----------------------------------------------------------------
 requests() { grep -c "^GET /v2/slow/blobs/" "$work/reg/requests"; }
-begin() { # starts a pull of "slow" that stands in the middle of a layer
+stands() { [ "$(requests)" = 3 ] && [[ $("$ctr_program" content active | tail -n +2) =~ ^layer-[^$'\n']*5[0-9][0-9][^$'\n']*$ ]]; }
+begin() { # starts a pull of "slow" that stands in the middle of a layer, and has all the rest
 	rm -f "$work/reg/go"
+	: >"$work/reg/requests"
 	"$ctr_program" images pull -q "$at/slow:1" >"$work/out" 2>"$work/err" &
 	pid=$!
-	wait_for 20 eval '"$ctr_program" content active | grep -q "layer-.*5[0-9][0-9]"'
+	wait_for 20 stands || fail "the pull stands" "$(requests) requests" "$(ctr content active)"
 }
 # kills it; then another goes on
 begin
@@ -114,7 +116,6 @@ for l in $(ctr leases ls -q); do ctr leases rm --sync "$l" >/dev/null; done
 unchanged "with which it goes"
 
 # two at once: one fetches, the other waits for it
-: >"$work/reg/requests"
 begin
 first=$pid
 "$ctr_program" images pull -q "$at/slow:1" >"$work/out2" 2>"$work/err2" &
@@ -128,7 +129,6 @@ ctr images rm --sync "$at/slow:1" >/dev/null
 unchanged "nothing is left of them"
 
 # the one that fetches is killed: the other takes over
-: >"$work/reg/requests"
 begin
 first=$pid
 "$ctr_program" images pull -q "$at/slow:1" >"$work/out2" 2>"$work/err2" &
