@@ -24,10 +24,15 @@ static struct gt_error *exec_id_check(const char *exec_id)
 struct gt_error *gt_tasks_create(struct gt_services *s, struct gt_call *call,
 				 const struct gt_tasks_create *req, uint32_t *pid)
 {
+	struct gt_tasks_create whole = { 0 };
+
+	/* Who asks may be older than what it could ask for. */
+	memcpy(&whole, req, req->size < sizeof(whole) ? req->size : sizeof(whole));
+	whole.size = sizeof(whole);
 	GT_TRY(gt_op_check_ns(s->ops->tasks && s->ops->tasks->create, s->init,
 			    "tasks.create", call));
-	GT_TRY(gt_identifier_check("container id", req->id));
-	return s->ops->tasks->create(s, call, req, pid);
+	GT_TRY(gt_identifier_check("container id", whole.id));
+	return s->ops->tasks->create(s, call, &whole, pid);
 }
 
 struct gt_error *gt_tasks_start(struct gt_services *s, struct gt_call *call, const char *id,

@@ -34,6 +34,7 @@ checkpoint)
 	echo "state of \$id" >"\$image/core-1.img"
 	[ ! -e "$work/links" ] || ln -s /etc/passwd "\$image/link.img" ;;
 restore)
+	[ ! -e "$work/refuses" ] || { echo "CRIU will not" >&2; exit 4; }
 	grep -q "state of" "\$image/core-1.img" || exit 3
 	runc --root "\$root" create --bundle "\$bundle" --pid-file "\$pid" "\$id" && exec runc --root "\$root" start "\$id" ;;
 *) exec runc "\$@" ;;
@@ -117,8 +118,8 @@ ctr containers checkpoint --task --image --rw h1 my/evil:1
 rm "$work/links"
 ctr c rm -f h1
 try ctr containers restore --live h2 my/evil:1
-like "$status/$err" '^1/ctr: checkpoint my/evil:1: link.img of a checkpoint is no regular file' "a link among CRIU's files is not followed"
-is "$(ctr c ls -q)$(ctr snapshots ls | grep -c Active)$(ls -d /tmp/gantry-restore.* 2>/dev/null)" 0 "nothing is left of it"
+like "$status/$err" '^1/ctr: unpack checkpoint sha256:[0-9a-f]{64}: link.img of a checkpoint is no regular file' "a link among CRIU's files is not followed"
+is "$(ctr c ls -q)$(ctr snapshots ls | grep -c Active)$(find "$work/state" -path "*/restore/$ns/*")" 0 "nothing is left of it"
 # The same with another runtime document: all of the host, and its hooks.
 index=$(ctr content get "$(ctr images ls name==my/check:1 | awk 'NR == 2 { print $3 }')")
 old=$(jq -r '.manifests[] | select(.mediaType | endswith("config.v1+proto")) | .digest' <<<"$index")
@@ -178,6 +179,26 @@ is "$(ctr c info --spec e1 | jq -c '[(.mounts | map(.destination) | index("/host
 	'[null,null,null,null,null,true]' "no mount, device, hook, annotation, capability of its"
 ok "no hook of its ran" test ! -e "$work/hooked"
 ctr c rm -f e1
+
+# --- the same through a daemon, which has the processes from its own store ------------------------
+start_gantryd
+ctr run -d --runc-binary "$work/standin" $B c5 sh -c 'echo written >/file; exec sleep 1000'
+wait_for 10 ctr tasks exec --exec-id y c5 test -e /file
+try ctr containers checkpoint --rw --image --task c5 my/remote:1
+is "$status/$out/$err" "0//" "containers checkpoint through a daemon"
+ctr c rm -f c5
+try ctr containers restore --rw --live c6 my/remote:1
+is "$status/$out/$err" "0//" "containers restore --rw --live through a daemon"
+ok "it runs" running c6
+is "$(ctr tasks exec --exec-id x c6 cat /file)" written "with what was written"
+ctr c rm -f c6
+touch "$work/refuses"
+try ctr containers restore --live c7 my/remote:1
+like "$status/$err" "^1/ctr: OCI runtime restore failed: .*exit status 4" "a restore that fails says why"
+rm "$work/refuses"
+is "$(find "$work/state" -path "*/restore/$ns/*")" "" "no folder of it is left"
+end_gantryd
+is "$(ctr c ls -q)" "" "nothing is left"
 
 # --- what CRIU says ------------------------------------------------------------------------
 ctr run -d $B f1 sleep 1000

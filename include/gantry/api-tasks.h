@@ -17,6 +17,8 @@ struct gt_tasks_create {
 	struct gt_stdio stdio;
 	const char *checkpoint; /* folder; NULL: none */
 	const struct gt_any *options; /* NULL: the container's runtime options */
+	/* A checkpoint that lies among the blobs, as an archive; NULL: none, or a folder. */
+	const struct gt_descriptor *checkpoint_blob;
 };
 
 struct gt_metric {

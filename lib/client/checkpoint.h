@@ -27,14 +27,6 @@ struct gt_checkpoint_options {
 GT_MUST_USE struct gt_error *gt_checkpoint(struct gt_services *s, struct gt_call *call,
 					   const struct gt_checkpoint_options *o, char **name);
 
-/*
- * Unpacks CRIU's files into the folder 'dir', as a layer is: by a worker that sees nothing else.
- * INVALID_ARGUMENT if they are anything but regular files: who restores opens them as root, and would
- * follow what leads elsewhere.
- */
-GT_MUST_USE struct gt_error *gt_checkpoint_unpack(struct gt_services *s, struct gt_call *call,
-						  const struct gt_descriptor *d, const char *dir);
-
 struct gt_restore_options {
 	const char *id; /* of the new container */
 	const char *image; /* name of the checkpoint */

@@ -12,7 +12,6 @@
 #include <gantry/api-diffs.h>
 #include <gantry/api-images.h>
 #include <gantry/api-snapshots.h>
-#include <gantry/file.h>
 #include <gantry/log.h>
 #include <oci/document.h>
 #include <oci/json.h>
@@ -22,13 +21,8 @@
 #include <client/checkpoint-private.h>
 #include <client/image.h>
 #include <client/lease.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct restoring {
 	struct gt_services *s;
@@ -132,76 +126,21 @@ static struct gt_error *apply_rw(struct restoring *r, const struct gt_container 
 			     "apply what was written");
 }
 
-static struct gt_error *check_files(const char *dir)
-{
-	struct gt_error *e = NULL;
-	DIR *d = opendir(dir);
-	struct dirent *ent;
-	struct stat st;
-
-	if (!d)
-		return gt_error_errno(GT_UNKNOWN, errno, "read folder %s", dir);
-	while (!e && (ent = readdir(d))) {
-		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-			continue;
-		if (fstatat(dirfd(d), ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			e = gt_error_errno(GT_UNKNOWN, errno, "look at %s of a checkpoint",
-					   ent->d_name);
-		else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-			e = gt_error_new(GT_INVALID_ARGUMENT, "%s of a checkpoint is no regular file",
-					 ent->d_name);
-	}
-	closedir(d);
-	return e;
-}
-
-struct gt_error *gt_checkpoint_unpack(struct gt_services *s, struct gt_call *call,
-				      const struct gt_descriptor *d, const char *dir)
-{
-	gt_auto(gt_descriptor) plain = { 0 };
-	gt_auto(gt_descriptor) applied = { 0 };
-	gt_auto(gt_mounts) mounts = { 0 };
-
-	/* An archive of files, whatever its media type says. */
-	gt_descriptor_copy(&plain, d);
-	free(plain.media_type);
-	plain.media_type = gt_xstrdup("application/vnd.oci.image.layer.v1.tar");
-	gt_strv_add(&gt_mounts_add(&mounts, "bind", dir, "")->options, "rbind");
-	GT_TRY(gt_diffs_apply(s, call, &plain, &mounts, &applied));
-	return check_files(dir);
-}
-
-static struct gt_error *unpack_criu(struct restoring *r, const char *dir)
-{
-	const struct gt_descriptor *d = find(r, GT_CHECKPOINT_CRIU);
-
-	if (!d)
-		return gt_error_new(GT_INVALID_ARGUMENT, "checkpoint %s holds no processes",
-				    r->o->image);
-	return gt_error_wrap(gt_checkpoint_unpack(r->s, r->call, d, dir), "checkpoint %s",
-			     r->o->image);
-}
-
 static struct gt_error *start(struct restoring *r, const struct gt_task_options *given,
 			      uint32_t *status)
 {
 	struct gt_task_options t = *given;
-	gt_autofree char *dir = gt_xstrdup("/tmp/gantry-restore.XXXXXX");
 	const json_t *process = json_object_get(r->spec, "process");
-	struct gt_error *e;
 
 	t.id = r->o->id;
 	t.terminal = json_is_true(json_object_get(process, "terminal"));
-	if (!r->o->live)
-		return gt_task_run(r->s, r->call, &t, status);
-	if (!mkdtemp(dir))
-		return gt_error_errno(gt_file_class(errno), errno, "make folder %s", dir);
-	e = unpack_criu(r, dir);
-	t.checkpoint = dir;
-	if (!e)
-		e = gt_task_run(r->s, r->call, &t, status);
-	gt_log_warn_take(gt_file_remove_tree(AT_FDCWD, dir), "remove %s", dir);
-	return e;
+	if (r->o->live) {
+		t.checkpoint = find(r, GT_CHECKPOINT_CRIU);
+		if (!t.checkpoint)
+			return gt_error_new(GT_INVALID_ARGUMENT, "checkpoint %s holds no processes",
+					    r->o->image);
+	}
+	return gt_task_run(r->s, r->call, &t, status);
 }
 
 static struct gt_error *restore(struct restoring *r, const struct gt_task_options *t,

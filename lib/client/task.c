@@ -271,7 +271,7 @@ struct gt_error *gt_task_run(struct gt_services *s, struct gt_call *call,
 			.size = sizeof(req),
 			.id = o->id,
 			.stdio = r.stdio,
-			.checkpoint = o->checkpoint,
+			.checkpoint_blob = o->checkpoint,
 			.options = options.type_url ? &options : NULL,
 		};
 

@@ -38,7 +38,7 @@ struct gt_task_options {
 	struct gt_signals *signals; /* forwarded to the process unless terminal; NULL: none are */
 	/* Of the task alone, beside the container's runtime options. */
 	bool no_pivot;
-	const char *checkpoint;
+	const struct gt_descriptor *checkpoint; /* CRIU's files, as an archive; NULL: none */
 	/*
 	 * Called with init's pid between create and start; an error ends the task. NULL: nothing.
 	 */

@@ -124,9 +124,4 @@ GT_MUST_USE struct gt_error *grpc_event_forward(struct gt_services *s, struct gt
 void grpc_content_write(struct gt_grpc_call *c, const ProtobufCMessage *request);
 void grpc_content_read(struct gt_grpc_call *c, const ProtobufCMessage *request);
 
-/* tasks-restore.c: the content of a checkpoint, in a new folder that the caller removes. */
-GT_MUST_USE struct gt_error *grpc_checkpoint_unpack(struct frontend *f, struct gt_call *call,
-						    const Containerd__Types__Descriptor *d,
-						    char **folder);
-
 #endif

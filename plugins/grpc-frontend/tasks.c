@@ -4,16 +4,14 @@
 #include "frontend.h"
 
 #include <gantry/api-tasks.h>
-#include <gantry/file.h>
 
 #include "containerd.services.tasks.v1.pb-c.h"
 #include "google/protobuf/empty.pb-c.h"
 
-#include <fcntl.h>
-
 #define V1(name) Containerd__Services__Tasks__V1__##name
 
 GRPC_KEEPS(gt_any)
+GRPC_KEEPS(gt_descriptor)
 GRPC_KEEPS(gt_labels)
 GRPC_KEEPS(gt_mounts)
 GRPC_KEEPS(gt_processes)
@@ -37,7 +35,6 @@ static struct gt_error *create(struct gt_grpc_unary *u)
 	const V1(CreateTaskRequest) *r = u->request;
 	V1(CreateTaskResponse) *m = u->reply;
 	struct gt_mounts *rootfs = keep_gt_mounts(u);
-	gt_autofree char *checkpoint = NULL;
 	struct gt_tasks_create req = {
 		.size = sizeof(req),
 		.id = r->container_id,
@@ -45,17 +42,16 @@ static struct gt_error *create(struct gt_grpc_unary *u)
 		.stdio = { or_null(r->stdin), or_null(r->stdout), or_null(r->stderr), r->terminal },
 		.options = r->options ? any_keep(u, r->options) : NULL,
 	};
-	struct gt_error *e;
 
 	gt_wire_mounts_get(r->rootfs, r->n_rootfs, rootfs);
-	if (r->checkpoint)
-		GT_TRY(grpc_checkpoint_unpack(u->arg, u->call, r->checkpoint, &checkpoint));
-	req.checkpoint = checkpoint;
-	e = gt_tasks_create(SERVICES(u), u->call, &req, &m->pid);
-	if (checkpoint)
-		e = gt_error_first(e, gt_file_remove_tree(AT_FDCWD, checkpoint));
+	if (r->checkpoint) {
+		struct gt_descriptor *d = keep_gt_descriptor(u);
+
+		gt_wire_descriptor_get(r->checkpoint, d);
+		req.checkpoint_blob = d;
+	}
 	m->container_id = r->container_id;
-	return e;
+	return gt_tasks_create(SERVICES(u), u->call, &req, &m->pid);
 }
 
 static struct gt_error *start(struct gt_grpc_unary *u)

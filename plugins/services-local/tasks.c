@@ -8,6 +8,7 @@
 #include "snapshots.h"
 
 #include <gantry/api-containers.h>
+#include <gantry/log.h>
 
 /* The runtime that has a task whose container's record is gone; NULL: none has. */
 static struct gt_runtime *runtime_with_task(struct local *l, struct gt_call *call, const char *id)
@@ -49,12 +50,28 @@ struct gt_error *tasks_runtime_of(struct gt_services *s, struct gt_call *call, c
 			     id);
 }
 
+/* Before anything is done in its name: a task that is not started yet still needs its checkpoint. */
+static struct gt_error *no_task(struct gt_runtime *r, struct gt_call *call, const char *id)
+{
+	gt_auto(gt_task_state) p = { 0 };
+	struct gt_error *e = gt_runtime_state(r, call, id, "", &p);
+
+	if (!e)
+		return gt_error_new(GT_ALREADY_EXISTS, "task %s", id);
+	if (gt_error_class(e) != GT_NOT_FOUND)
+		return e;
+	gt_error_free(e);
+	return NULL;
+}
+
 static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 			       const struct gt_tasks_create *req, uint32_t *pid)
 {
 	gt_auto(gt_container) c = { 0 };
 	gt_auto(gt_mounts) mounts = { 0 };
+	gt_autofree char *checkpoint = NULL;
 	struct gt_runtime *r;
+	struct gt_error *e;
 	struct gt_task_create task = {
 		.size = sizeof(task),
 		.id = req->id,
@@ -75,7 +92,22 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 	task.runtime = c.runtime;
 	task.runtime_options = c.runtime_options.type_url ? &c.runtime_options : NULL;
 	task.sandbox = *c.sandbox ? c.sandbox : NULL;
-	return gt_runtime_create(r, call, &task, pid);
+	if (!req->checkpoint_blob)
+		return gt_runtime_create(r, call, &task, pid);
+	GT_TRY(no_task(r, call, req->id));
+	GT_TRY(tasks_checkpoint_unpack(s, call, req->id, req->checkpoint_blob, &checkpoint));
+	task.checkpoint = checkpoint;
+	e = gt_runtime_create(r, call, &task, pid);
+	return e ? gt_error_first(e, tasks_checkpoint_drop(s, call, req->id)) : NULL;
+}
+
+/* A task has read what it was restored from, or never will. */
+static void checkpoint_used(struct gt_services *s, const struct gt_call *call, const char *id,
+			    const char *exec_id)
+{
+	if (!*exec_id)
+		gt_log_warn_take(tasks_checkpoint_drop(s, call, id),
+				 "remove the unpacked checkpoint of %s", id);
 }
 
 static struct gt_error *start(struct gt_services *s, struct gt_call *call, const char *id,
@@ -84,7 +116,9 @@ static struct gt_error *start(struct gt_services *s, struct gt_call *call, const
 	struct gt_runtime *r;
 
 	GT_TRY(tasks_runtime_of(s, call, id, &r));
-	return gt_runtime_start(r, call, id, exec_id, pid);
+	GT_TRY(gt_runtime_start(r, call, id, exec_id, pid));
+	checkpoint_used(s, call, id, exec_id);
+	return NULL;
 }
 
 static struct gt_error *remove_task(struct gt_services *s, struct gt_call *call, const char *id,
@@ -93,7 +127,9 @@ static struct gt_error *remove_task(struct gt_services *s, struct gt_call *call,
 	struct gt_runtime *r;
 
 	GT_TRY(tasks_runtime_of(s, call, id, &r));
-	return gt_runtime_remove(r, call, id, exec_id, out);
+	GT_TRY(gt_runtime_remove(r, call, id, exec_id, out));
+	checkpoint_used(s, call, id, exec_id);
+	return NULL;
 }
 
 static struct gt_error *get(struct gt_services *s, struct gt_call *call, const char *id,

@@ -27,4 +27,14 @@ GT_MUST_USE struct gt_error *tasks_checkpoint(struct gt_services *s, struct gt_c
 					      const struct gt_any *options,
 					      struct gt_descriptor **out, size_t *n);
 
+/*
+ * The content of a checkpoint, in a folder that lasts until it is dropped: a shim reads it when the task is
+ * started. That there is none is fine.
+ */
+GT_MUST_USE struct gt_error *tasks_checkpoint_unpack(struct gt_services *s, struct gt_call *call,
+						     const char *id, const struct gt_descriptor *d,
+						     char **folder);
+GT_MUST_USE struct gt_error *tasks_checkpoint_drop(struct gt_services *s, const struct gt_call *call,
+						   const char *id);
+
 #endif

@@ -51,7 +51,7 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 
 	if (req->checkpoint)
 		return gt_error_new(GT_UNIMPLEMENTED,
-				    "restore %s from folder %s: a daemon restores from an image", req->id,
+				    "restore %s from folder %s: a daemon restores from a blob", req->id,
 				    req->checkpoint);
 	if (!rootfs || !rootfs->n) { /* the API leaves it to the client to ask for them */
 		GT_TRY(remote_containers.get(s, call, req->id, &c));
@@ -66,6 +66,7 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 	q.stderr = gt_wire_string(req->stdio.err);
 	q.terminal = req->stdio.terminal;
 	q.options = req->options ? gt_wire_any(&a, req->options) : NULL;
+	q.checkpoint = req->checkpoint_blob ? gt_wire_descriptor(&a, req->checkpoint_blob) : NULL;
 	GT_TRY(gt_grpc_call(remote_client(s), call, &create_method, &q.base, &m));
 	*pid = ((V1(CreateTaskResponse) *)m)->pid;
 	return NULL;
