@@ -75,6 +75,63 @@ try rig "$ns" mounts
 is "$status/$out" "0/" "it ends with its lease"
 is "$(our_mounts | grep -c /mounts/)" 0 "nothing is mounted"
 
+# Prefixes that make what a mount needs: files with file systems, folders.
+disks=$work/root/disks
+mkdir -p "$disks"
+try rig "$ns" mount made -t "mkfs/loop,$disks/a.img,,X-containerd.mkfs.size=8MiB,X-containerd.mkfs.fs=ext4,X-containerd.mkfs.uuid=11111111-2222-3333-4444-555555555555" \
+	"format/ext4,{{ mount 0 }}," "format/mkdir/bind,{{ mount 1 }}/sub,,X-containerd.mkdir.path={{ mount 1 }}/sub:0751:7:8,rbind"
+like "$out" "made: active loop $disks/a.img at /dev/loop[0-9]+ active ext4 /dev/loop[0-9]+ at [^ ]* active bind [^ ]*/sub at ([^ ]*) system bind [^ ]*,rbind\$" "mkfs/ and mkdir/: a file, its file system, a folder in it"
+is "$(stat -c %s "$disks/a.img")" 8388608 "of that size"
+ok "of that identity" sh -c "dumpe2fs -h '$disks/a.img' 2>/dev/null | grep -q 11111111-2222-3333-4444-555555555555"
+is "$(stat -c '%a %u %g' "$(sed 's/.*active bind \([^ ]*\) .*/\1/' <<<"$out")")" "751 7 8" "the folder: mode and owner"
+touch "$(sed 's/.*active bind [^ ]* at \([^ ]*\) .*/\1/' <<<"$out")/kept"
+try rig "$ns" unmount made
+is "$status/$err" "0/" "unmount"
+try rig "$ns" mount made "mkfs/ext4,$disks/a.img,,X-containerd.mkfs.size=8MiB,loop"
+is "$out" "made: system ext4 $disks/a.img,loop" "a file that is there is taken as it is; what the caller mounts is left without its options"
+mkdir "$work/look" && mount -o loop "$disks/a.img" "$work/look"
+is "$(ls "$work/look/sub")" kept "with what was in it"
+umount "$work/look"
+rig "$ns" unmount made
+refused() { # CLASS REGEX DESCRIPTION MOUNT...
+	local class=$1 regex=$2 what=$3
+	shift 3
+	try rig "$ns" mount refused "$@"
+	like "$status/$err" "^1/$class: .*$regex" "$what"
+}
+refused INVALID_ARGUMENT "lies neither below the daemon's root nor below services-local.mount_roots" "a file elsewhere" "mkfs/ext4,$work/b.img,,X-containerd.mkfs.size=1m"
+refused INVALID_ARGUMENT "lies neither below" "or a folder" "mkdir/bind,$work/a,,X-containerd.mkdir.path=$work/new,rbind"
+ln -s "$work" "$disks/out"
+refused INVALID_ARGUMENT "disks/out/b.img" "not through a link either" "mkfs/ext4,$disks/out/b.img,,X-containerd.mkfs.size=1m"
+refused INVALID_ARGUMENT "has no last name" "nor by .." "mkdir/bind,$work/a,,X-containerd.mkdir.path=$disks/..,rbind"
+refused INVALID_ARGUMENT "needs option X-containerd.mkfs.size" "no size" "mkfs/ext4,$disks/b.img,"
+refused INVALID_ARGUMENT "mkfs.size=8x: expected" "a size that is none" "mkfs/ext4,$disks/b.img,,X-containerd.mkfs.size=8x"
+refused INVALID_ARGUMENT "expected one of ext2, ext3" "a file system that is not made" "mkfs/ntfs,$disks/b.img,,X-containerd.mkfs.size=8m,X-containerd.mkfs.fs=ntfs"
+refused INVALID_ARGUMENT "mkfs.flags=-F: expected" "an option that is none" "mkfs/ext4,$disks/b.img,,X-containerd.mkfs.size=8m,X-containerd.mkfs.flags=-F"
+refused INVALID_ARGUMENT "mkdir.path=$disks/d:9: expected" "a mode that is none" "mkdir/bind,$disks,,X-containerd.mkdir.path=$disks/d:9,rbind"
+refused FAILED_PRECONDITION "disks is there and no regular file" "a folder in its place" "mkfs/ext4,$disks,,X-containerd.mkfs.size=8m"
+refused FAILED_PRECONDITION "open folder $disks/a.img" "or a file in a folder's" "mkdir/bind,$disks,,X-containerd.mkdir.path=$disks/a.img,rbind"
+refused UNKNOWN "mkfs.ext4 for $disks/b.img ended with status [0-9]" "a program that fails" "mkfs/ext4,$disks/b.img,,X-containerd.mkfs.size=1"
+is "$(ls "$disks")" "a.img
+out" "none of them left a file"
+# A daemon that dies between taking a loop device and noting which.
+if command -v strace >/dev/null; then
+	strace -qq -f -p "$gantryd_pid" -e trace=symlink -e inject=symlink:signal=KILL -o "$work/strace" &
+	strace_pid=$!
+	wait_for 10 sh -c "grep -q 'TracerPid:.*[1-9]' /proc/$gantryd_pid/status"
+	try rig "$ns" mount lost -t "loop,$disks/a.img,"
+	wait $strace_pid
+	wait "$gantryd_pid" 2>/dev/null
+	ok "died while it made one: the device goes by itself" wait_for 10 sh -c "! losetup -j '$disks/a.img' | grep -q ."
+	start_gantryd
+	try rig "$ns" mount lost -t "loop,$disks/a.img,"
+	is "$status" 0 "and the name is free again"
+	try rig "$ns" unmount lost
+	is "$status/$(losetup -j "$disks/a.img")" "0/" "no device is left"
+else
+	skip_one "died while it made one" "no strace"
+fi
+
 # --- sandboxes ---------------------------------------------------------------------------
 "$ctr_program" events >"$work/events" 2>&1 &
 events_pid=$!

@@ -14,14 +14,15 @@
 
 #define ATTEMPTS 100
 
-static struct gt_error *attach(const char *source, bool read_only, unsigned flags, char **device,
-			       int *fd)
+struct gt_error *mount_loop_attach(const char *source, bool read_only, bool direct_io,
+				   const char *name, char **device, int *fd)
 {
 	int mode = (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
 	gt_autofd int file = open(source, mode | O_NONBLOCK | O_NOCTTY);
 	gt_autofd int control = -1;
 	struct loop_config c = {
-		.info.lo_flags = flags | (read_only ? LO_FLAGS_READ_ONLY : 0),
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR | (direct_io ? LO_FLAGS_DIRECT_IO : 0) |
+				 (read_only ? LO_FLAGS_READ_ONLY : 0),
 	};
 
 	if (file < 0)
@@ -31,7 +32,7 @@ static struct gt_error *attach(const char *source, bool read_only, unsigned flag
 	if (control < 0)
 		return gt_error_errno(GT_FAILED_PRECONDITION, errno, "open /dev/loop-control");
 	c.fd = file;
-	strncat((char *)c.info.lo_file_name, source, LO_NAME_SIZE - 1);
+	strncat((char *)c.info.lo_file_name, name ? name : source, LO_NAME_SIZE - 1);
 	/* Somebody else may take the free device first: EBUSY, ask again. */
 	for (int i = 0; i < ATTEMPTS; i++) {
 		int n = ioctl(control, LOOP_CTL_GET_FREE);
@@ -57,30 +58,35 @@ static struct gt_error *attach(const char *source, bool read_only, unsigned flag
 			    ATTEMPTS);
 }
 
-struct gt_error *mount_loop_attach(const char *source, bool read_only, bool direct_io,
-				   char **device, int *fd)
+struct gt_error *mount_loop_keep(int fd, const char *device)
 {
-	return attach(source, read_only,
-		      LO_FLAGS_AUTOCLEAR | (direct_io ? LO_FLAGS_DIRECT_IO : 0), device, fd);
+	struct loop_info64 info;
+
+	if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0) {
+		info.lo_flags &= ~(uint32_t)LO_FLAGS_AUTOCLEAR;
+		if (ioctl(fd, LOOP_SET_STATUS64, &info) == 0)
+			return NULL;
+	}
+	return gt_error_errno(GT_UNKNOWN, errno, "keep %s attached", device);
 }
 
-struct gt_error *mount_loop_keep(const char *source, bool read_only, char **device)
-{
-	gt_autofd int fd = -1;
-
-	return attach(source, read_only, 0, device, &fd);
-}
-
-struct gt_error *mount_loop_detach(const char *device)
+struct gt_error *mount_loop_detach(const char *device, const char *name)
 {
 	gt_autofd int fd = open(device, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct loop_info64 info;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENXIO
 			       ? NULL
 			       : gt_error_errno(GT_UNKNOWN, errno, "open %s", device);
-	if (ioctl(fd, LOOP_CLR_FD, 0) < 0 && errno != ENXIO)
-		return gt_error_errno(errno == EBUSY ? GT_FAILED_PRECONDITION : GT_UNKNOWN, errno,
-				      "detach %s", device);
-	return NULL;
+	if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0) {
+		if (strncmp((const char *)info.lo_file_name, name, LO_NAME_SIZE - 1))
+			return NULL;
+		if (ioctl(fd, LOOP_CLR_FD, 0) == 0)
+			return NULL;
+	}
+	if (errno == ENXIO)
+		return NULL;
+	return gt_error_errno(errno == EBUSY ? GT_FAILED_PRECONDITION : GT_UNKNOWN, errno, "detach %s",
+			      device);
 }

@@ -143,8 +143,8 @@ static struct gt_error *mount_at(const struct gt_mount *m, const struct mount_op
 	if (data.len)
 		a.data = data.s;
 	if (o->loop) {
-		GT_TRY(mount_loop_attach(m->source, o->flags & MS_RDONLY, o->direct_io, &device,
-					 &loop));
+		GT_TRY(mount_loop_attach(m->source, o->flags & MS_RDONLY, o->direct_io, NULL,
+					 &device, &loop));
 		a.source = device;
 	}
 	if (o->chdir)

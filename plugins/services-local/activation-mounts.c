@@ -10,7 +10,6 @@
 #include <gantry/buf.h>
 #include <gantry/file.h>
 #include <gantry/log.h>
-#include <mount/format.h>
 #include <mount/loop.h>
 #include <mount/mount.h>
 
@@ -22,7 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT "format/"
 #define LOOP "loop"
 
 static char *folder_of(struct local *l, const struct activation *a)
@@ -37,16 +35,6 @@ bool activation_is_there(struct local *l, const struct activation *a)
 	return access(folder, F_OK) == 0;
 }
 
-static bool is_formatted(const char *type)
-{
-	return !strncmp(type, FORMAT, strlen(FORMAT));
-}
-
-static const char *base_type(const char *type)
-{
-	return is_formatted(type) ? type + strlen(FORMAT) : type;
-}
-
 struct gt_error *activation_plan(const char *name, const struct gt_mounts *mounts, bool temporary,
 				 size_t *n)
 {
@@ -54,15 +42,14 @@ struct gt_error *activation_plan(const char *name, const struct gt_mounts *mount
 
 	*n = temporary ? mounts->n : 0;
 	for (size_t i = 0; i < mounts->n; i++) {
-		const char *type = mounts->v[i].type;
+		const char *type = activation_type(mounts->v[i].type);
+		bool prepared = type != mounts->v[i].type, loop = !strcmp(type, LOOP);
 
-		if (!strncmp(type, "mkfs/", 5) || !strncmp(type, "mkdir/", 6))
-			return gt_error_new(GT_UNIMPLEMENTED, "mount \"%s\": type %s is not made here",
-					    name, type);
-		needed |= is_formatted(type) || !strcmp(base_type(type), LOOP);
-		if (is_formatted(type) && *n < i)
+		needed |= prepared || loop;
+		/* One is prepared when those before it are made. */
+		if (prepared && *n < i)
 			*n = i;
-		if (!strcmp(base_type(type), LOOP) && *n < i + 1)
+		if (loop && *n < i + 1)
 			*n = i + 1;
 	}
 	if (!needed)
@@ -73,58 +60,31 @@ struct gt_error *activation_plan(const char *name, const struct gt_mounts *mount
 
 /* --- making ---------------------------------------------------------------------------------- */
 
-static struct gt_error *format_text(const struct activation *a, const char *text, char **out)
+/* What a loop device is for, "gantry SEQ/NUMBER": whoever finds its path in a link knows whether it is that. */
+static char *loop_name(const char *place)
 {
-	struct gt_mount_made *made = gt_xcalloc(a->info.n_active + 1, sizeof(*made));
-	gt_auto(gt_buf) b = GT_BUF_INIT;
-	struct gt_error *e;
+	const char *s = strrchr(place, '/');
 
-	for (size_t i = 0; i < a->info.n_active; i++) {
-		made[i].mount = &a->info.active[i].mount;
-		made[i].point = a->info.active[i].point;
-	}
-	e = gt_mount_format(text, made, a->info.n_active, &b);
-	free(made);
-	if (!e)
-		*out = gt_buf_detach(&b);
-	return e;
+	while (s > place && s[-1] != '/')
+		s--;
+	return gt_strf("gantry %s", s);
 }
 
-/* Adds 'm' to 'out', filled in if it is a form. */
-static struct gt_error *mount_fill(const struct activation *a, const struct gt_mount *m,
-				   struct gt_mounts *out)
-{
-	gt_autofree char *source = NULL, *target = NULL;
-	struct gt_mount *to;
-
-	if (is_formatted(m->type)) {
-		GT_TRY(format_text(a, m->source, &source));
-		GT_TRY(format_text(a, m->target, &target));
-	}
-	to = gt_mounts_add(out, base_type(m->type), source ? source : m->source,
-			   target ? target : m->target);
-	for (size_t i = 0; i < m->options.n; i++) {
-		gt_autofree char *option = NULL;
-
-		if (is_formatted(m->type))
-			GT_TRY(format_text(a, m->options.v[i], &option));
-		gt_strv_add(&to->options, option ? option : m->options.v[i]);
-	}
-	return NULL;
-}
-
-/* The link tells who undoes it which device to detach. */
+/*
+ * The link tells who undoes it which device to detach. Until the link is there the device goes with our
+ * descriptor, whatever becomes of us.
+ */
 static struct gt_error *loop_make(const struct gt_mount *m, const char *place, char **point)
 {
 	bool read_only = gt_strv_has(&m->options, "ro");
-	gt_autofree char *device = NULL;
-	struct gt_error *e;
+	gt_autofree char *device = NULL, *name = loop_name(place);
+	gt_autofd int fd = -1;
 
-	GT_TRY(mount_loop_keep(m->source, read_only, &device));
-	if (symlink(device, place) < 0) {
-		e = gt_error_errno(GT_UNKNOWN, errno, "make %s", place);
-		return gt_error_first(e, mount_loop_detach(device));
-	}
+	GT_TRY(mount_loop_attach(m->source, read_only, gt_strv_has(&m->options, "direct-io"), name,
+				 &device, &fd));
+	if (symlink(device, place) < 0)
+		return gt_error_errno(GT_UNKNOWN, errno, "make %s", place);
+	GT_TRY(mount_loop_keep(fd, device));
 	*point = gt_steal(&device);
 	return NULL;
 }
@@ -140,12 +100,13 @@ static struct gt_error *one_make(const struct gt_mounts *one, const char *place,
 	return NULL;
 }
 
-static struct gt_error *active_add(struct activation *a, const char *folder, const struct gt_mount *m)
+static struct gt_error *active_add(struct local *l, struct gt_call *call, struct activation *a,
+				   const char *folder, const struct gt_mount *m)
 {
 	gt_autofree char *place = gt_strf("%s/%03zu", folder, a->info.n_active);
 	struct gt_mounts one = { 0 };
 	char *point = NULL;
-	struct gt_error *e = mount_fill(a, m, &one);
+	struct gt_error *e = activation_prepare(l, call, a, m, &one);
 
 	if (!e)
 		e = one_make(&one, place, &point);
@@ -162,17 +123,20 @@ static struct gt_error *active_add(struct activation *a, const char *folder, con
 	return NULL;
 }
 
-static struct gt_error *make(struct gt_call *call, const char *folder, const struct gt_mounts *mounts,
-			     size_t n, bool temporary, struct activation *a)
+static struct gt_error *make(struct local *l, struct gt_call *call, const char *folder,
+			     const struct gt_mounts *mounts, size_t n, bool temporary,
+			     struct activation *a)
 {
 	GT_TRY(gt_file_mkdirs(folder, 0700));
 	a->info.active = gt_xcalloc(n + 1, sizeof(*a->info.active));
 	for (size_t i = 0; i < n; i++) {
 		GT_TRY(gt_call_check(call));
-		GT_TRY(active_add(a, folder, &mounts->v[i]));
+		GT_TRY(active_add(l, call, a, folder, &mounts->v[i]));
 	}
 	for (size_t i = n; i < mounts->n; i++)
-		GT_TRY(mount_fill(a, &mounts->v[i], &a->info.system));
+		GT_TRY(gt_error_wrap(activation_prepare(l, call, a, &mounts->v[i],
+							  &a->info.system),
+				     "mount \"%s\": number %zu", a->info.name, i));
 	if (temporary && n) {
 		struct gt_mount *bind = gt_mounts_add(&a->info.system, "bind",
 						      a->info.active[n - 1].point, "");
@@ -186,7 +150,7 @@ struct gt_error *activation_make(struct local *l, struct gt_call *call, const st
 				 size_t n, bool temporary, struct activation *a)
 {
 	gt_autofree char *folder = folder_of(l, a);
-	struct gt_error *e = make(call, folder, mounts, n, temporary, a);
+	struct gt_error *e = make(l, call, folder, mounts, n, temporary, a);
 
 	if (e)
 		gt_log_warn_take(activation_unmake(l, a), "mount \"%s\"", a->info.name);
@@ -198,6 +162,7 @@ struct gt_error *activation_make(struct local *l, struct gt_call *call, const st
 /* Never goes into what is mounted: a point that is still one is no empty folder. */
 static struct gt_error *place_unmake(const char *place)
 {
+	gt_autofree char *name = loop_name(place);
 	char device[PATH_MAX];
 	ssize_t n = readlink(place, device, sizeof(device) - 1);
 
@@ -208,7 +173,7 @@ static struct gt_error *place_unmake(const char *place)
 		return NULL;
 	}
 	device[n] = '\0';
-	GT_TRY(mount_loop_detach(device));
+	GT_TRY(mount_loop_detach(device, name));
 	if (unlink(place) < 0 && errno != ENOENT)
 		return gt_error_errno(GT_UNKNOWN, errno, "delete %s", place);
 	return NULL;

@@ -21,6 +21,17 @@ struct activation { /* as it is recorded */
 GT_MUST_USE struct gt_error *activation_plan(const char *name, const struct gt_mounts *mounts,
 					     bool temporary, size_t *n);
 
+/* The type that is left of "format/mkdir/overlay" and the like when what its prefixes ask for is done. */
+const char *activation_type(const char *type);
+
+/*
+ * Does what the prefixes of m's type ask for, and adds the mount that is left to 'out' (also when it fails):
+ * "format" fills in what was mounted before, "mkdir" makes folders, "mkfs" a file with a file system.
+ */
+GT_MUST_USE struct gt_error *activation_prepare(struct local *l, struct gt_call *call,
+						const struct activation *a, const struct gt_mount *m,
+						struct gt_mounts *out);
+
 /* Makes them, in the activation's folder, and fills in what was made and what is left. */
 GT_MUST_USE struct gt_error *activation_make(struct local *l, struct gt_call *call,
 					     const struct gt_mounts *mounts, size_t n, bool temporary,

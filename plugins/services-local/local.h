@@ -5,6 +5,7 @@
 
 #include <gantry/call.h>
 #include <gantry/services.h>
+#include <gantry/strv.h>
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ struct local_config {
 	int64_t mutation_threshold;
 	int64_t schedule_delay;
 	int64_t startup_delay;
+	struct gt_strv mount_roots;
 };
 
 struct scheduler; /* scheduler.c */

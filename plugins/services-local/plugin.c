@@ -56,6 +56,9 @@ static const struct gt_option local_options[] = {
 			"In a daemon: how long a collection that is due at once waits for more.", GT_LIVE),
 	GT_OPT_DURATION(struct local_config, startup_delay, "100ms",
 			"In a daemon: when the first collection is, after the start."),
+	GT_OPT_LIST(struct local_config, mount_roots, "[]",
+		    "Folders, beside the daemon's root, in which mounts of types mkfs/... and mkdir/... may "
+		    "have files and folders made."),
 	{ 0 }
 };
 
