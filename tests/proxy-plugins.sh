@@ -45,6 +45,18 @@ try "$(built gantryd)" config check "$GANTRY_CONFIG"
 is "$status/$err" "0/" "what is right is right"
 try "$(built gantryd)" config dump
 like "$out" "theirs: \{ # .*gantry.conf:[0-9]+.*type = \"io.containerd.snapshotter.v1\".*far_id = \"native\"" "config dump shows the entries"
+cat >"$work/config.toml" <<EOT
+version = 2
+plugin_path = [ "$(plugin_folder)" ]
+[proxy_plugins]
+  [proxy_plugins.stargz]
+    type = "snapshot"
+    address = "/run/stargz.sock"
+    [proxy_plugins.stargz.exports]
+      root = "/var/lib/stargz"
+EOT
+try "$(built gantryd)" --config "$work/config.toml" config dump
+like "$out" "stargz: \{ # .*config.toml:[0-9]+.*root = \"/var/lib/stargz\".*address = \"/run/stargz.sock\"" "as containerd's file has them"
 
 # --- nobody there yet ------------------------------------------------------------------
 start_gantryd || { echo "Bail out! gantryd does not serve"; exit 1; }
@@ -136,6 +148,7 @@ while True:
     kept.append(s.accept()[0])
 PY
 python3 "$work/silent.py" "$silent" &
+silent_pid=$!
 wait_for 10 test -S "$silent"
 try g_ctr snapshots --snapshotter silent prepare k
 like "$status/$err" "^1/.*proxy plugin silent at $silent.*unavailable" "a wedged one: UNAVAILABLE after its time"
@@ -153,6 +166,8 @@ try g plugins ls
 like "$out" "snapshotter.v1 +silent +linux/riscv64 +pending" "it is pending"
 end_gantryd TERM
 is "$status" 0 "and holds up no end"
+kill "$silent_pid"
+wait "$silent_pid" 2>/dev/null
 
 # --- without a daemon --------------------------------------------------------------------------
 try ctr plugins ls
