@@ -412,6 +412,9 @@ SNAPSHOTS_TEST(test_leftover_rebase)
 	top = gt_strf("%.*s/top", (int)strlen(x) - 2, x);
 	o.parent = base;
 	ok(gt_snapshotter_commit(b.driver, &b.call, top, x, &o));
+	/* A record that says that it has none would let the parent go. */
+	fails(gt_snapshots_commit(b.s, &b.call, NULL, "top", "x", NULL), GT_FAILED_PRECONDITION,
+	      "another parent");
 	ok(gt_snapshots_cleanup(b.s, &b.call, NULL));
 	ok(gt_snapshots_stat(b.s, &b.call, NULL, "top", &info));
 	ck_assert_str_eq(info.parent, "base");

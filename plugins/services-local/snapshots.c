@@ -421,7 +421,7 @@ struct commit_look {
 	const struct record *made;
 	const char *parent; /* another one than it was prepared with; NULL: that */
 	struct snapshot was;
-	char *backend_parent;
+	char *backend_parent; /* "": none */
 };
 
 static void commit_look_done(struct commit_look *c)
@@ -434,6 +434,7 @@ static struct gt_error *commit_look(struct gt_txn *t, void *arg)
 {
 	struct commit_look *c = arg;
 	gt_auto(snapshot) parent = { 0 };
+	const char *key;
 	bool there;
 
 	GT_TRY(record_get(t, c->active, &c->was));
@@ -443,14 +444,17 @@ static struct gt_error *commit_look(struct gt_txn *t, void *arg)
 	GT_TRY(record_exists(t, c->made, &there));
 	if (there)
 		return record_error(c->made, GT_ALREADY_EXISTS);
-	if (!c->parent)
-		return NULL;
-	GT_TRY(parent_get(t, c->p, c->parent, &parent));
-	c->backend_parent = gt_steal(&parent.backend);
+	key = c->parent ? c->parent : c->was.info.parent;
+	if (*key)
+		GT_TRY(parent_get(t, c->p, key, &parent));
+	c->backend_parent = *key ? gt_steal(&parent.backend) : gt_xstrdup("");
 	return NULL;
 }
 
-/* Commits in the snapshotter. That it has been done by an attempt that died then is fine. */
+/*
+ * Commits in the snapshotter. That it has been done by an attempt that died then is fine, unless that gave
+ * it another parent than this one would.
+ */
 static struct gt_error *commit_backend(const struct commit_look *c, const char *backend,
 				       const struct gt_commit_options *o)
 {
@@ -459,7 +463,7 @@ static struct gt_error *commit_backend(const struct commit_look *c, const char *
 	struct gt_commit_options options = {
 		.size = sizeof(options),
 		.labels = &labels,
-		.parent = c->backend_parent,
+		.parent = c->parent ? c->backend_parent : NULL,
 		.synced = o && o->synced,
 	};
 	struct gt_error *e;
@@ -474,7 +478,7 @@ static struct gt_error *commit_backend(const struct commit_look *c, const char *
 		gt_error_free(e);
 		return record_error(c->active, GT_NOT_FOUND);
 	}
-	if (!e && c->backend_parent && strcmp(done.parent, c->backend_parent))
+	if (!e && strcmp(done.parent, c->backend_parent))
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "snapshot %s is committed already, on another parent",
 				    c->active->name);
