@@ -163,7 +163,20 @@ struct gt_error *gt_writer_write(struct gt_writer *w, const void *buf, size_t le
 	return w->ops->write(w, buf, len);
 }
 
-#define COPY_BLOCK (256 * 1024)
+#define COPY_BLOCK (1024 * 1024)
+
+/* Before anything of it is stored: many blocks are one write to who asks. */
+static struct gt_error *room_check(struct gt_writer *w, int64_t len)
+{
+	gt_auto(gt_ingest_info) info = { 0 };
+
+	GT_TRY(w->ops->status(w, &info));
+	if (info.total > 0 && len > info.total - info.offset)
+		return gt_error_new(GT_OUT_OF_RANGE,
+				    "ingest %s: more than the expected %" PRId64 " bytes", info.ref,
+				    info.total);
+	return NULL;
+}
 
 struct gt_error *gt_writer_write_from(struct gt_writer *w, struct gt_call *call, int fd, int64_t off,
 				      int64_t len)
@@ -172,6 +185,8 @@ struct gt_error *gt_writer_write_from(struct gt_writer *w, struct gt_call *call,
 
 	if (HAS(w->ops, write_from))
 		return w->ops->write_from(w, call, fd, off, len);
+	if (len > COPY_BLOCK)
+		GT_TRY(room_check(w, len));
 	block = gt_xmalloc(COPY_BLOCK);
 	while (len > 0) {
 		ssize_t n = pread(fd, block, len < COPY_BLOCK ? len : COPY_BLOCK, off);

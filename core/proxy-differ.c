@@ -23,6 +23,7 @@
 #define LABEL_UNCOMPRESSED "containerd.io/uncompressed"
 #define LABEL_EXPIRE "containerd.io/gc.expire"
 #define CHUNK (1 << 20)
+#define SENT_WAIT_NS 20000000
 
 struct differ {
 	struct gt_differ base;
@@ -120,16 +121,51 @@ static struct gt_error *copy_to_writer(struct gt_call *call, struct gt_reader *r
 	}
 }
 
+/*
+ * Another, here or in another process, may be sending the same: what it stores is as good as ours. It may have
+ * come to an end since we asked for the ingest, so what counts is that the far side answers.
+ */
+static bool is_being_sent(struct gt_services *far, struct gt_call *call, const char *ref)
+{
+	gt_auto(gt_ingest_info) there = { 0 };
+	struct gt_error *e = gt_blobs_status(far, call, ref, &there);
+	enum gt_class cls = gt_error_class(e);
+
+	gt_error_free(e);
+	return cls == GT_OK || cls == GT_NOT_FOUND;
+}
+
+/* '*w' stays NULL if the blob has come meanwhile. */
+static struct gt_error *ingest_open(struct gt_services *far, struct gt_call *call, const char *ref,
+				    const struct gt_descriptor *desc, struct gt_writer **w)
+{
+	for (;;) {
+		struct gt_error *e = gt_blobs_writer(far, call, ref, desc, w);
+
+		if (gt_error_class(e) == GT_ALREADY_EXISTS) {
+			gt_error_free(e);
+			return NULL;
+		}
+		if (gt_error_class(e) != GT_UNAVAILABLE || !is_being_sent(far, call, ref))
+			return e;
+		gt_error_free(e);
+		GT_TRY(gt_call_check(call));
+		nanosleep(&(struct timespec){ .tv_nsec = SENT_WAIT_NS }, NULL);
+	}
+}
+
 static struct gt_error *upload(struct gt_services *far, struct gt_call *call,
 			       const struct gt_descriptor *desc, struct gt_reader *blob)
 {
 	gt_autofree char *ref = gt_strf("gantry-layer-%s", desc->digest);
 	gt_auto(gt_ingest_info) status = { 0 };
 	gt_autoptr(gt_writer) w = NULL;
-	struct gt_error *e = gt_blobs_writer(far, call, ref, desc, &w);
+	struct gt_error *e;
 
-	if (!e)
-		e = gt_writer_status(w, &status);
+	GT_TRY(ingest_open(far, call, ref, desc, &w));
+	if (!w)
+		return NULL;
+	e = gt_writer_status(w, &status);
 	if (!e)
 		e = copy_to_writer(call, blob, status.offset, w);
 	if (!e)
@@ -144,10 +180,14 @@ static struct gt_error *blob_bring(struct gt_services *far, struct gt_call *call
 	gt_auto(gt_blob) there = { 0 };
 	struct gt_error *e = gt_blobs_info(far, call, desc->digest, &there);
 
-	if (gt_error_class(e) != GT_NOT_FOUND)
-		return gt_error_unless(e, GT_UNIMPLEMENTED);
-	gt_error_free(e);
-	return upload(far, call, desc, blob);
+	if (gt_error_class(e) == GT_NOT_FOUND) {
+		gt_error_free(e);
+		return upload(far, call, desc, blob);
+	}
+	/* What is there already is not the lease's yet. */
+	if (!e && call->lease)
+		e = gt_leases_add(far, call, call->lease, "content", desc->digest);
+	return gt_error_unless(e, GT_UNIMPLEMENTED);
 }
 
 static struct gt_error *apply_there(struct proxy *p, struct gt_call *call,

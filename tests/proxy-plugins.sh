@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Proxy plugins: gantryd with the snapshots and content services of Debian's containerd behind it, which
-# goes and comes again meanwhile; with another gantryd as differ; and what a socket does that is not there
-# yet, or where nobody answers. The same in ctr without a daemon.
+# goes and comes again meanwhile; and what a socket does that is not there yet, or where nobody answers. The
+# same in ctr without a daemon. tests/proxy-gantryd.sh has another gantryd there.
 . "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root runc containerd python3 jq
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"

@@ -273,6 +273,7 @@ static void test_truncate(struct gt_content *c)
 	gt_autoptr(gt_writer) w = NULL;
 	gt_autofree char *data = content_bytes(8, 50000), *want = NULL;
 	gt_autoptr(gt_error) e = NULL;
+	gt_autoptr(gt_error) cut = NULL;
 	gt_auto(gt_buf) kept = GT_BUF_INIT;
 
 	gt_buf_add(&kept, data, 12345);
@@ -285,7 +286,14 @@ static void test_truncate(struct gt_content *c)
 	suite_class(gt_writer_write(w, data, 50000), GT_OK, "write");
 	e = gt_writer_truncate(w, 50001);
 	suite_ok(e != NULL, "truncate does not lengthen");
-	suite_class(gt_writer_truncate(w, 12345), GT_OK, "truncate to a part");
+	cut = gt_writer_truncate(w, 12345);
+	if (gt_error_class(cut) == GT_UNIMPLEMENTED) { /* so it must be as it was */
+		suite_skip("this store cuts to nothing only", "truncate to a part");
+		suite_class(gt_writer_truncate(w, 0), GT_OK, "truncate to nothing once more");
+		suite_class(gt_writer_write(w, data, 12345), GT_OK, "write");
+	} else {
+		suite_class(gt_steal(&cut), GT_OK, "truncate to a part");
+	}
 	suite_class(gt_writer_write(w, "tail", 4), GT_OK, "write");
 	suite_class(gt_writer_commit(w, 12349, want, NULL), GT_OK, "commit what is left");
 	suite_ok(content_verify(c, want), "the blob is right");
@@ -351,8 +359,14 @@ static void test_reader(struct gt_content *c)
 		suite_skip("this store has none", "the reader's descriptor");
 	}
 	suite_class(gt_content_remove(c, &call, digest), GT_OK, "remove under the reader");
-	suite_class(gt_reader_all(r, 70000, &all, &n), GT_OK, "the reader goes on");
-	suite_ok(n == 70000 && !memcmp(all, data, n), "with the right bytes");
+	e = gt_reader_all(r, 70000, &all, &n);
+	if (gt_error_class(e) == GT_NOT_FOUND && gt_reader_fd(r) < 0) {
+		suite_skip("its bytes lie elsewhere", "the reader goes on");
+	} else {
+		suite_class(gt_steal(&e), GT_OK, "the reader goes on");
+		suite_ok(n == 70000 && !memcmp(all, data, n), "with the right bytes");
+	}
+	gt_error_free(gt_steal(&e));
 	e = gt_reader_all(r, 69999, &all, &n);
 	suite_ok(gt_error_class(e) == GT_RESOURCE_EXHAUSTED, "a limit is kept");
 	suite_class(content_store(c, "reader", data, 70000, NULL), GT_OK, "store it again");

@@ -44,7 +44,8 @@ static const char usage_text[] =
 	"  --option NAME=VALUE  sets an option of the plugin\n"
 	"  --dir DIR            works in a new folder below DIR instead of $TMPDIR or /tmp\n"
 	"  --fast               opens it with fast durability\n"
-	"  --proxy TYPE         tests a proxy plugin of that type (snapshot, content, diff), with FILE.so as\n"
+	"  --proxy TYPE         tests a proxy plugin of that type (snapshot, content, diff,\n"
+	"                       sandbox), with FILE.so as\n"
 	"                       the services that speak to it; --option sets words of its entry, too\n";
 
 /* 0: go on; else the exit status plus one. */
@@ -127,6 +128,8 @@ static int child_main(const struct arguments *a)
 		status = suite_snapshotter_child(instance, a->child, a->child_arg);
 	else if (kind == GT_RUNTIME)
 		status = suite_runtime_child(instance, a->child, a->child_arg);
+	else if (kind == GT_SANDBOXER)
+		status = suite_sandboxer_child(instance, a->child, a->child_arg);
 	gt_host_close(host);
 	return status;
 }
@@ -144,6 +147,7 @@ static void run_suite(enum gt_kind kind, void *instance, const char *dir)
 	RUN(METADATA, metadata);
 	RUN(RUNTIME, runtime);
 	RUN(RESOLVER, resolver);
+	RUN(SANDBOXER, sandboxer);
 #undef RUN
 	default:
 		suite_note("a %s plugin is tested by what uses it", gt_kind_name(kind));

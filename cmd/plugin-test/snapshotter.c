@@ -195,8 +195,24 @@ static void test_walk(struct gt_snapshotter *s)
 	gt_strv_done(&changing.keys);
 }
 
+/* How long the longest key may be; where a service keeps them it needs some of it for its own. */
+static int key_max(struct gt_snapshotter *s)
+{
+	gt_autofree char *key = gt_strf("%0*d", GT_SNAPSHOT_KEY_MAX, 0);
+	struct gt_error *e = view(s, key, "");
+	bool fewer = gt_error_class(e) == GT_INVALID_ARGUMENT;
+
+	gt_error_free(e);
+	if (!fewer)
+		suite_class(drop(s, key), GT_OK, "the longest key");
+	else
+		suite_skip("this one takes fewer bytes", "the longest key");
+	return fewer ? GT_SNAPSHOT_KEY_MAX - 64 : GT_SNAPSHOT_KEY_MAX;
+}
+
 static void test_odd_keys(struct gt_snapshotter *s)
 {
+	int max = key_max(s);
 	gt_auto(gt_buf) longest = GT_BUF_INIT;
 	const char *const keys[] = { "ns/1/sha256:abc",
 				     "../../escape",
@@ -212,11 +228,11 @@ static void test_odd_keys(struct gt_snapshotter *s)
 				     "k",
 				     NULL };
 
-	for (int i = 0; i < GT_SNAPSHOT_KEY_MAX; i++)
+	for (int i = 0; i < max; i++)
 		gt_buf_addc(&longest, (char)('a' + i % 26));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		const char *key = keys[i] ? keys[i] : longest.s;
-		gt_autofree char *child = gt_strf("%.430s-child", key);
+		gt_autofree char *child = gt_strf("%.*s-child", max - 10, key);
 		bool good = suite_class(snapshot_layer(s, key, ""), GT_OK,
 					"layer with odd name %zu", i);
 
@@ -229,7 +245,8 @@ static void test_odd_keys(struct gt_snapshotter *s)
 		suite_class(drop(s, child), GT_OK, "remove the child");
 		suite_class(drop(s, key), GT_OK, "remove it");
 	}
-	gt_buf_addc(&longest, 'x');
+	while (longest.len <= GT_SNAPSHOT_KEY_MAX)
+		gt_buf_addc(&longest, 'x');
 	suite_class(prepare(s, longest.s, ""), GT_INVALID_ARGUMENT, "prepare: key is too long");
 }
 

@@ -33,6 +33,7 @@ void suite_differ(struct gt_differ *d, const char *dir);
 void suite_metadata(struct gt_metadata *m, const char *dir);
 void suite_runtime(struct gt_runtime *r, const char *dir);
 void suite_resolver(struct gt_resolver *r, const char *dir);
+void suite_sandboxer(struct gt_sandboxer *s, const char *dir);
 
 /* Whether the declaration in FILE is what the loader may rely on. False: it must not be opened. */
 bool suite_declaration(const char *file);
@@ -67,5 +68,6 @@ int suite_content_child(struct gt_content *c, const char *name, const char *arg)
 int suite_metadata_child(struct gt_metadata *m, const char *name, const char *arg);
 int suite_snapshotter_child(struct gt_snapshotter *s, const char *name, const char *arg);
 int suite_runtime_child(struct gt_runtime *r, const char *name, const char *arg);
+int suite_sandboxer_child(struct gt_sandboxer *s, const char *name, const char *arg);
 
 #endif

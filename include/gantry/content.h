@@ -39,7 +39,10 @@ struct gt_ingest_info {
 };
 void gt_ingest_info_done(struct gt_ingest_info *i);
 
-/* An open blob. Stays readable when the blob is deleted meanwhile. */
+/*
+ * An open blob. Stays readable when the blob is deleted meanwhile; where the store lies behind a socket it may
+ * answer NOT_FOUND from then on, never other bytes.
+ */
 struct gt_reader {
 	const struct gt_reader_ops *ops;
 };
@@ -69,7 +72,11 @@ struct gt_writer_ops {
 	size_t size;
 	/* Required. Appends all of it. OUT_OF_RANGE if that exceeds a known total. */
 	struct gt_error *(*write)(struct gt_writer *w, const void *buf, size_t len);
-	/* Required. Cuts what is stored to 'size' bytes, which must not be more than there are. */
+	/*
+	 * Required. Cuts what is stored to 'size' bytes, which must not be more than there are.
+	 * UNIMPLEMENTED is allowed for a part of it, neither nothing nor all: content services have no
+	 * word for that.
+	 */
 	struct gt_error *(*truncate)(struct gt_writer *w, int64_t size);
 	/* Required. How far it is; the caller gt_ingest_info_done()s '*out'. */
 	struct gt_error *(*status)(struct gt_writer *w, struct gt_ingest_info *out);
@@ -88,7 +95,8 @@ struct gt_writer_ops {
 	void (*close)(struct gt_writer *w);
 	/*
 	 * Optional; absent: the host reads and writes. Appends 'len' bytes of 'fd' at 'off'.
-	 * OUT_OF_RANGE if the file ends before.
+	 * OUT_OF_RANGE if the file ends before, or if that exceeds a known total: then none of it is
+	 * stored.
 	 */
 	struct gt_error *(*write_from)(struct gt_writer *w, struct gt_call *call, int fd,
 				       int64_t off, int64_t len);

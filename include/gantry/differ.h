@@ -22,7 +22,7 @@ struct gt_differ {
 struct gt_diff_result {
 	char *media_type; /* of the uncompressed layer */
 	char *digest; /* its diff ID: of the uncompressed bytes */
-	int64_t size; /* uncompressed bytes */
+	int64_t size; /* uncompressed bytes; 0: not known, of a compressed layer made behind a socket */
 };
 void gt_diff_result_done(struct gt_diff_result *r);
 

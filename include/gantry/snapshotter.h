@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kind `snapshotter`: file trees in layers. A snapshot is active (being written), a view (read-only)
- * or committed (may be a parent). Keys are any non-empty strings up to GT_SNAPSHOT_KEY_MAX bytes; the
+ * or committed (may be a parent). Keys are any non-empty strings up to GT_SNAPSHOT_KEY_MAX bytes, or
+ * fewer where a service behind a socket keeps them (INVALID_ARGUMENT then); the
  * snapshot service hands them down as "NS/SEQ/KEY". An active or view key and a committed name share
  * one space of names. Semantics are containerd's (docs: snapshots.Snapshotter).
  *
