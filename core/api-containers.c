@@ -139,3 +139,13 @@ struct gt_error *gt_containers_remove_whole(struct gt_services *s, struct gt_cal
 	GT_TRY(gt_identifier_check("container id", id));
 	return s->ops->containers->remove_whole(s, call, id);
 }
+
+struct gt_error *gt_containers_create_whole(struct gt_services *s, struct gt_call *call,
+					    const struct gt_container_snapshot *sn,
+					    struct gt_container *c)
+{
+	GT_TRY(gt_op_check_ns(s->ops->containers && s->ops->containers->create_whole, s->init,
+			    "containers.create_whole", call));
+	GT_TRY(gt_identifier_check("container id", c->id));
+	return s->ops->containers->create_whole(s, call, sn, c);
+}

@@ -4,6 +4,7 @@
 #define GANTRY_API_CONTAINERS_H
 
 #include <gantry/any.h>
+#include <gantry/mount.h>
 #include <gantry/services.h>
 
 #include <time.h>
@@ -33,6 +34,15 @@ void gt_container_done(struct gt_container *c);
 const struct gt_any *gt_container_extension(const struct gt_container *c, const char *name);
 void gt_container_set_extension(struct gt_container *c, const char *name, const struct gt_any *value);
 
+/* The snapshot that is made together with a container: on 'parent', a key; NULL or "" for none. */
+struct gt_container_snapshot {
+	const char *parent;
+	const struct gt_labels *labels; /* NULL: none */
+	/* Completes 'c' by what the snapshot begins with; nothing may be written through 'mounts'. */
+	struct gt_error *(*fill)(void *arg, const struct gt_mounts *mounts, struct gt_container *c);
+	void *arg;
+};
+
 struct gt_containers_ops {
 	size_t size;
 	/* NOT_FOUND "container \"ID\" in namespace \"NS\"". The caller gt_container_done()s '*out'. */
@@ -56,6 +66,15 @@ struct gt_containers_ops {
 	 * absent where the two are records of different stores: the snapshot first, then the record.
 	 */
 	struct gt_error *(*remove_whole)(struct gt_services *s, struct gt_call *call, const char *id);
+	/*
+	 * Makes the snapshot that 'c' names, and the record once 'sn->fill' has completed it, in one step that
+	 * is done or not done; 'c' becomes what was recorded. Errors are those of snapshots.prepare, of 'fill'
+	 * and of create. Optional, absent where the two are records of different stores: the snapshot first,
+	 * then the record.
+	 */
+	struct gt_error *(*create_whole)(struct gt_services *s, struct gt_call *call,
+					 const struct gt_container_snapshot *sn,
+					 struct gt_container *c);
 };
 
 GT_MUST_USE struct gt_error *gt_containers_get(struct gt_services *s, struct gt_call *call,
@@ -74,5 +93,8 @@ GT_MUST_USE struct gt_error *gt_containers_remove(struct gt_services *s, struct 
 						  const char *id);
 GT_MUST_USE struct gt_error *gt_containers_remove_whole(struct gt_services *s, struct gt_call *call,
 							const char *id);
+GT_MUST_USE struct gt_error *gt_containers_create_whole(struct gt_services *s, struct gt_call *call,
+							const struct gt_container_snapshot *sn,
+							struct gt_container *c);
 
 #endif

@@ -38,30 +38,44 @@ static struct gt_error *image_view(struct gt_services *s, struct gt_call *call,
 			     o->image);
 }
 
-/* On the image's snapshot, or on one with the container's ids. NOT_FOUND if that is not there. */
-static struct gt_error *prepare_on(struct gt_services *s, struct gt_call *call,
-				   const struct gt_container_options *o, const char *snapshotter,
-				   const char *parent, struct gt_mounts *mounts)
+/* What a container's snapshot is made with. */
+struct basis {
+	const char *parent;
+	char *moved; /* the parent with the container's ids; nothing refers to it until there is a child */
+	struct gt_labels labels;
+	struct gt_lease_scope lease;
+	struct gt_call *call;
+};
+
+static void basis_done(struct basis *b)
 {
-	gt_auto(gt_lease_scope) lease = { 0 };
-	gt_auto(gt_labels) labels = { 0 };
-	gt_autofree char *moved = NULL, *maker = gt_process_identity();
+	free(b->moved);
+	gt_labels_done(&b->labels);
+	gt_lease_scope_done(&b->lease);
+}
+
+/* On the image's snapshot, or on one with the container's ids. NOT_FOUND if that is not there. */
+static struct gt_error *basis_find(struct gt_services *s, struct gt_call *call,
+				   const struct gt_container_options *o, const char *snapshotter,
+				   const char *parent, struct basis *b)
+{
 	bool wanted;
 
 	GT_TRY(gt_idmaps_check(o, &wanted));
-	gt_labels_copy(&labels, &o->snapshot_labels);
-	if (maker) /* until the container refers to it: cheaper than a lease */
-		gt_labels_set(&labels, GT_LABEL_MAKER, maker);
+	gt_labels_copy(&b->labels, &o->snapshot_labels);
+	b->parent = parent;
+	b->call = call;
 	if (!wanted)
-		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &labels, mounts);
+		return NULL;
 	if (o->remap_labels) {
-		gt_idmaps_labels(o, &labels);
-		return gt_snapshots_prepare(s, call, snapshotter, o->id, parent, &labels, mounts);
+		gt_idmaps_labels(o, &b->labels);
+		return NULL;
 	}
-	/* Nothing refers to the one in between until the container's is there. */
-	GT_TRY(gt_lease_scope_open(s, call, &lease));
-	GT_TRY(gt_idmaps_snapshot(s, &lease.call, o, snapshotter, parent, &moved));
-	return gt_snapshots_prepare(s, &lease.call, snapshotter, o->id, moved, &labels, mounts);
+	GT_TRY(gt_lease_scope_open(s, call, &b->lease));
+	b->call = &b->lease.call;
+	GT_TRY(gt_idmaps_snapshot(s, b->call, o, snapshotter, parent, &b->moved));
+	b->parent = b->moved;
+	return NULL;
 }
 
 /*
@@ -89,31 +103,6 @@ static struct gt_error *remove_abandoned(struct gt_services *s, struct gt_call *
 	GT_TRY(gt_snapshots_remove(s, call, snapshotter, id));
 	*removed = true;
 	return NULL;
-}
-
-/* Prepares the snapshot that the container writes to; unpacks the image if that is missing. */
-static struct gt_error *prepare(struct gt_services *s, struct gt_call *call,
-				const struct gt_container_options *o,
-				const struct gt_image_view *v, const char *snapshotter,
-				struct gt_mounts *mounts)
-{
-	const char *parent = gt_image_view_chain_id(v);
-	struct gt_unpack_options unpack = { .snapshotter = snapshotter };
-	struct gt_error *e = prepare_on(s, call, o, snapshotter, parent, mounts);
-	bool removed;
-
-	if (gt_error_class(e) == GT_ALREADY_EXISTS) {
-		gt_error_free(remove_abandoned(s, call, snapshotter, o->id, &removed));
-		if (removed) {
-			gt_error_free(e);
-			e = prepare_on(s, call, o, snapshotter, parent, mounts);
-		}
-	}
-	if (gt_error_class(e) != GT_NOT_FOUND || !*parent)
-		return e;
-	gt_error_free(e);
-	GT_TRY(gt_error_wrap(gt_image_unpack(s, call, v, &unpack), "unpack %s", o->image));
-	return prepare_on(s, call, o, snapshotter, parent, mounts);
 }
 
 /* Prefixes that daemons act upon: what an image says is never control data. */
@@ -190,13 +179,112 @@ static struct gt_error *fill(struct gt_call *call, const struct gt_container_opt
 	return gt_runtime_options(o, c->runtime, &c->runtime_options);
 }
 
+/* A container on a snapshot of its own, or (without 'c') such a snapshot alone, shown by 'mounts'. */
+struct making {
+	struct gt_services *s;
+	struct gt_call *call;
+	const struct gt_container_options *o;
+	const struct gt_image_view *v;
+	const char *snapshotter;
+	struct gt_container *c;
+	struct gt_mounts *mounts;
+	bool made; /* the snapshot was */
+};
+
+static struct gt_error *prepare(struct making *m, const char *key, struct basis *b,
+				struct gt_mounts *mounts)
+{
+	gt_autofree char *maker = gt_process_identity();
+
+	if (maker) /* until the container refers to it: cheaper than a lease */
+		gt_labels_set(&b->labels, GT_LABEL_MAKER, maker);
+	GT_TRY(gt_snapshots_prepare(m->s, b->call, m->snapshotter, key, b->parent, &b->labels,
+				    mounts));
+	m->made = true;
+	return NULL;
+}
+
+static struct gt_error *fill_made(void *arg, const struct gt_mounts *mounts, struct gt_container *c)
+{
+	struct making *m = arg;
+
+	m->made = true;
+	return fill(m->call, m->o, m->v, mounts, c);
+}
+
+/* Where snapshots and containers lie in different stores: one after the other. */
+static struct gt_error *make_apart(struct making *m, struct basis *b)
+{
+	gt_auto(gt_mounts) mounts = { 0 };
+	gt_auto(gt_container) made = { 0 };
+	struct gt_call cleanup = *m->call;
+	struct gt_container given;
+	struct gt_error *e;
+
+	GT_TRY(prepare(m, m->c->snapshot_key, b, &mounts));
+	e = fill_made(m, &mounts, m->c);
+	if (!e)
+		e = gt_containers_create(m->s, m->call, m->c, &made);
+	if (e) {
+		cleanup.cancel = NULL;
+		cleanup.deadline = 0;
+		gt_log_warn_take(gt_snapshots_remove(m->s, &cleanup, m->snapshotter,
+						     m->c->snapshot_key),
+				 "remove snapshot %s", m->c->snapshot_key);
+		return e;
+	}
+	given = *m->c;
+	*m->c = made;
+	made = given;
+	return NULL;
+}
+
+static struct gt_error *make_once(struct making *m)
+{
+	gt_auto(basis) b = { 0 };
+	struct gt_container_snapshot sn = { .fill = fill_made, .arg = m };
+	struct gt_error *e;
+
+	GT_TRY(basis_find(m->s, m->call, m->o, m->snapshotter, gt_image_view_chain_id(m->v), &b));
+	if (!m->c)
+		return prepare(m, m->o->id, &b, m->mounts);
+	sn.parent = b.parent;
+	sn.labels = &b.labels;
+	e = gt_containers_create_whole(m->s, b.call, &sn, m->c);
+	if (gt_error_class(e) != GT_UNIMPLEMENTED)
+		return e;
+	gt_error_free(e);
+	return make_apart(m, &b);
+}
+
+/* Unpacks the image if that is missing. */
+static struct gt_error *make(struct making *m)
+{
+	struct gt_unpack_options unpack = { .snapshotter = m->snapshotter };
+	struct gt_error *e = make_once(m);
+	bool removed;
+
+	if (gt_error_class(e) == GT_ALREADY_EXISTS && !m->made) {
+		gt_error_free(remove_abandoned(m->s, m->call, m->snapshotter, m->o->id, &removed));
+		if (removed) {
+			gt_error_free(e);
+			e = make_once(m);
+		}
+	}
+	if (gt_error_class(e) != GT_NOT_FOUND || m->made || !*gt_image_view_chain_id(m->v))
+		return e;
+	gt_error_free(e);
+	GT_TRY(gt_error_wrap(gt_image_unpack(m->s, m->call, m->v, &unpack), "unpack %s",
+			     m->o->image));
+	return make_once(m);
+}
+
 struct gt_error *gt_container_new(struct gt_services *s, struct gt_call *call,
 				  const struct gt_container_options *o, struct gt_container *out)
 {
 	gt_auto(gt_container) c = { 0 };
 	gt_auto(gt_image_view) v = { 0 };
-	gt_auto(gt_mounts) mounts = { 0 };
-	struct gt_error *e;
+	struct making m = { .s = s, .call = call, .o = o, .v = &v, .c = &c };
 
 	GT_TRY(options_check(o));
 	c.id = gt_xstrdup(o->id);
@@ -211,20 +299,14 @@ struct gt_error *gt_container_new(struct gt_services *s, struct gt_call *call,
 	}
 	GT_TRY(image_view(s, call, o, &v));
 	GT_TRY(gt_default_snapshotter(s, call, o->snapshotter, &c.snapshotter));
-	GT_TRY(prepare(s, call, o, &v, c.snapshotter, &mounts));
 	c.snapshot_key = gt_xstrdup(o->id);
-	e = fill(call, o, &v, &mounts, &c);
-	if (!e)
-		e = gt_containers_create(s, call, &c, out);
-	if (e) {
-		struct gt_call cleanup = *call;
-
-		cleanup.cancel = NULL;
-		cleanup.deadline = 0;
-		gt_log_warn_take(gt_snapshots_remove(s, &cleanup, c.snapshotter, c.snapshot_key),
-				 "remove snapshot %s", c.snapshot_key);
+	m.snapshotter = c.snapshotter;
+	GT_TRY(make(&m));
+	if (out) {
+		*out = c;
+		c = (struct gt_container){ 0 };
 	}
-	return e;
+	return NULL;
 }
 
 /* A view of the image's layers, to look up the user without making the container. */
@@ -236,6 +318,7 @@ static struct gt_error *spec_of_image(struct gt_services *s, struct gt_call *cal
 	gt_autofree char *snapshotter = NULL;
 	struct gt_container_options tmp = *o;
 	gt_autofree char *key = gt_strf("%s-spec", o->id);
+	struct making m = { .s = s, .call = call, .o = &tmp, .v = &v, .mounts = &mounts };
 	gt_autofd int root = -1;
 	struct gt_call cleanup = *call;
 	struct gt_error *e;
@@ -243,7 +326,8 @@ static struct gt_error *spec_of_image(struct gt_services *s, struct gt_call *cal
 	GT_TRY(image_view(s, call, o, &v));
 	GT_TRY(gt_default_snapshotter(s, call, o->snapshotter, &snapshotter));
 	tmp.id = key;
-	GT_TRY(prepare(s, call, &tmp, &v, snapshotter, &mounts));
+	m.snapshotter = snapshotter;
+	GT_TRY(make(&m));
 	e = gt_rootfs_open(&mounts, true, &root);
 	if (!e)
 		e = gt_container_spec_make(call, o, &v.config, root, out);

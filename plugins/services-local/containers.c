@@ -98,13 +98,26 @@ static struct gt_error *get(struct gt_services *s, struct gt_call *call, const c
 	return NULL;
 }
 
+static void tell_created(struct local *l, struct gt_call *call, const struct gt_container *c)
+{
+	gt_auto(gt_arena) a = { 0 };
+	Containerd__Events__ContainerCreate *event =
+		gt_arena_message(&a, &containerd__events__container_create__descriptor);
+
+	event->id = c->id;
+	event->image = gt_wire_string(c->image);
+	event->runtime =
+		gt_arena_message(&a, &containerd__events__container_create__runtime__descriptor);
+	event->runtime->name = c->runtime;
+	event->runtime->options = gt_wire_any(&a, &c->runtime_options);
+	local_publish(l, call->ns, "/containers/create", &event->base);
+}
+
 static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 			       const struct gt_container *given, struct gt_container *out)
 {
 	gt_auto(record) r = RECORD_INIT;
 	gt_auto(gt_container) c = { 0 };
-	gt_auto(gt_arena) a = { 0 };
-	Containerd__Events__ContainerCreate *event;
 
 	GT_TRY(record_name(&r, &container_kind, call, NULL, given->id));
 	GT_TRY(gt_identifier_check("container id", given->id));
@@ -113,18 +126,69 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 	labels_store(&c.labels, &given->labels);
 	c.created_at = c.updated_at = local_time();
 	GT_TRY(records_create(local_of(s), call, &r, &c, NULL));
-	event = gt_arena_message(&a, &containerd__events__container_create__descriptor);
-	event->id = c.id;
-	event->image = gt_wire_string(c.image);
-	event->runtime =
-		gt_arena_message(&a, &containerd__events__container_create__runtime__descriptor);
-	event->runtime->name = c.runtime;
-	event->runtime->options = gt_wire_any(&a, &c.runtime_options);
-	local_publish(local_of(s), call->ns, "/containers/create", &event->base);
+	tell_created(local_of(s), call, &c);
 	if (out) {
 		*out = c;
 		c = (struct gt_container){ 0 };
 	}
+	return NULL;
+}
+
+struct birth {
+	const struct record *r;
+	struct gt_container *c;
+	const struct gt_container_snapshot *sn;
+	struct snapshot_creation *snapshot;
+};
+
+static struct gt_error *birth_record(struct gt_txn *t, void *arg)
+{
+	struct birth *b = arg;
+
+	GT_TRY(snapshot_creation_record(t, b->snapshot));
+	return record_add(t, b->r, b->c);
+}
+
+/* With the snapshotter's part done. */
+static struct gt_error *birth_finish(struct birth *b, const struct gt_mounts *mounts)
+{
+	const struct place *p = b->snapshot->p;
+	gt_auto(gt_labels) labels = { 0 };
+
+	GT_TRY(b->sn->fill(b->sn->arg, mounts, b->c));
+	GT_TRY(container_check(b->c));
+	gt_labels_copy(&labels, &b->c->labels);
+	gt_labels_done(&b->c->labels);
+	labels_store(&b->c->labels, &labels);
+	b->c->created_at = b->c->updated_at = local_time();
+	return local_update(p->l, p->call, birth_record, b);
+}
+
+static struct gt_error *create_whole(struct gt_services *s, struct gt_call *call,
+				     const struct gt_container_snapshot *sn, struct gt_container *c)
+{
+	gt_auto(record) r = RECORD_INIT;
+	gt_auto(record) key = RECORD_INIT;
+	gt_auto(snapshot_creation) snapshot = SNAPSHOT_CREATION_INIT;
+	gt_auto(gt_mounts) mounts = { 0 };
+	struct place p;
+	struct birth b = { .r = &r, .c = c, .sn = sn, .snapshot = &snapshot };
+	struct gt_error *e;
+
+	GT_TRY(record_name(&r, &container_kind, call, NULL, c->id));
+	GT_TRY(place_find(s, call, c->snapshotter, &p));
+	GT_TRY(place_record(&p, c->snapshot_key, &key));
+	snapshot.p = &p;
+	snapshot.r = &key;
+	GT_TRY(snapshot_creation_begin(&snapshot, GT_SNAPSHOT_ACTIVE, sn->parent, sn->labels,
+				       &mounts));
+	e = birth_finish(&b, &mounts);
+	if (e) {
+		snapshot_creation_undo(&snapshot);
+		return e;
+	}
+	snapshot_creation_tell(&snapshot);
+	tell_created(p.l, call, c);
 	return NULL;
 }
 
@@ -310,4 +374,5 @@ const struct gt_containers_ops local_containers = {
 	.list = list,
 	.remove = remove_container,
 	.remove_whole = remove_whole,
+	.create_whole = create_whole,
 };

@@ -168,6 +168,74 @@ START_TEST(test_remove_whole)
 }
 END_TEST
 
+struct birth {
+	size_t n_mounts;
+	bool fails;
+};
+
+static struct gt_error *fill_birth(void *arg, const struct gt_mounts *mounts, struct gt_container *c)
+{
+	struct birth *b = arg;
+
+	b->n_mounts += mounts->n;
+	ck_assert(!has_snapshot(c->snapshot_key)); /* nobody sees it yet */
+	if (b->fails)
+		return gt_error_new(GT_DATA_LOSS, "no spec");
+	gt_any_set(&c->spec, "type", "{}", 2);
+	return NULL;
+}
+
+static struct gt_error *create_whole(const char *id, const char *parent, struct birth *birth)
+{
+	const struct gt_container_snapshot sn = {
+		.parent = parent, .fill = fill_birth, .arg = birth
+	};
+	gt_auto(gt_container) c = {
+		.id = gt_xstrdup(id),
+		.image = gt_xstrdup(""),
+		.runtime = gt_xstrdup("io.test.v1"),
+		.snapshotter = gt_xstrdup("native"),
+		.snapshot_key = gt_strf("of-%s", id),
+		.sandbox = gt_xstrdup(""),
+	};
+
+	GT_TRY(gt_containers_create_whole(b.s, &b.call, &sn, &c));
+	ck_assert_int_ne(c.created_at.tv_sec, 0);
+	return NULL;
+}
+
+START_TEST(test_create_whole)
+{
+	struct birth birth = { 0 };
+	gt_auto(gt_container) c = { 0 };
+	gt_auto(gt_mounts) mounts = { 0 };
+
+	ok(create_whole("b1", "", &birth));
+	ck_assert_uint_eq(birth.n_mounts, 1);
+	ck_assert(has_snapshot("of-b1"));
+	ok(gt_containers_get(b.s, &b.call, "b1", &c));
+	ck_assert_str_eq(c.snapshot_key, "of-b1");
+
+	/* The snapshot is there, then the container is: nothing changes, and nothing is left. */
+	fails(create_whole("b1", "", &birth), GT_ALREADY_EXISTS, "of-b1");
+	ck_assert_uint_eq(birth.n_mounts, 1);
+	make_container("b2", "io.test.v1", NULL);
+	fails(create_whole("b2", "", &birth), GT_ALREADY_EXISTS, "b2");
+	ck_assert(!has_snapshot("of-b2"));
+	ok(gt_snapshots_prepare(b.s, &b.call, "native", "of-b2", "", NULL, &mounts));
+
+	fails(create_whole("b3", "none", &birth), GT_NOT_FOUND, "none");
+	birth.fails = true;
+	fails(create_whole("b3", "", &birth), GT_DATA_LOSS, "no spec");
+	ck_assert(!has_snapshot("of-b3"));
+	gt_container_done(&c);
+	c = (struct gt_container){ 0 };
+	fails(gt_containers_get(b.s, &b.call, "b3", &c), GT_NOT_FOUND, "b3");
+	birth.fails = false;
+	ok(create_whole("b3", "", &birth));
+}
+END_TEST
+
 static struct gt_error *add_plugin(void *arg, const struct gt_plugin_info *i)
 {
 	gt_strv_addf(arg, "%s.%s %s", i->type, i->id, gt_plugin_status_name(i->status));
@@ -336,6 +404,7 @@ TCase *others_tests(void)
 	tcase_add_test(t, test_task_metrics);
 	tcase_add_test(t, test_task_ops);
 	tcase_add_test(t, test_remove_whole);
+	tcase_add_test(t, test_create_whole);
 	tcase_add_test(t, test_introspection);
 	tcase_add_test(t, test_events);
 	return t;

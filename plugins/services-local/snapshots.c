@@ -150,18 +150,7 @@ struct gt_error *snapshot_lock_try(struct local *l, const char *backend, struct 
 	return name_lock_try(l, 's', name, lock, got);
 }
 
-struct creation {
-	const struct place *p;
-	const struct record *r;
-	const char *target; /* NULL: none asked for */
-	struct snapshot object;
-	bool target_exists;
-	char *backend_parent;
-	char *lease_type;
-	struct name_lock lock; /* of the snapshot in the making */
-};
-
-static void creation_done(struct creation *c)
+void snapshot_creation_done(struct snapshot_creation *c)
 {
 	snapshot_done(&c->object);
 	free(c->backend_parent);
@@ -172,7 +161,7 @@ static void creation_done(struct creation *c)
 /* What the snapshotter must be asked for; finds what is wrong before it is. */
 static struct gt_error *creation_look(struct gt_txn *t, void *arg)
 {
-	struct creation *c = arg;
+	struct snapshot_creation *c = arg;
 	gt_auto(snapshot) parent = { 0 };
 	bool there;
 
@@ -195,9 +184,9 @@ static struct gt_error *creation_look(struct gt_txn *t, void *arg)
 	return NULL;
 }
 
-static struct gt_error *creation_record(struct gt_txn *t, void *arg)
+struct gt_error *snapshot_creation_record(struct gt_txn *t, void *arg)
 {
-	struct creation *c = arg;
+	struct snapshot_creation *c = arg;
 	const struct snapshot *s = &c->object;
 
 	GT_TRY(record_add(t, c->r, s));
@@ -213,7 +202,7 @@ static struct gt_error *creation_record(struct gt_txn *t, void *arg)
 /* A collection may have taken the target since it was seen. */
 static struct gt_error *target_lease(struct gt_txn *t, void *arg)
 {
-	struct creation *c = arg;
+	struct snapshot_creation *c = arg;
 	gt_auto(record) r = RECORD_INIT;
 
 	GT_TRY(place_record(c->p, c->target, &r));
@@ -222,13 +211,13 @@ static struct gt_error *target_lease(struct gt_txn *t, void *arg)
 }
 
 /* That is the answer of prepare where the target is there: it need not be made. */
-static struct gt_error *target_found(const struct creation *c)
+static struct gt_error *target_found(const struct snapshot_creation *c)
 {
 	return gt_error_new(GT_ALREADY_EXISTS, "target snapshot \"%s\"", c->target);
 }
 
 struct adoption {
-	const struct creation *c;
+	const struct snapshot_creation *c;
 	char *backend;
 };
 
@@ -245,7 +234,7 @@ static struct gt_error *adoption_find(void *arg, const struct gt_snapshot_info *
 }
 
 /* A snapshotter that brought the target by itself says that the snapshot exists: takes it in. */
-static struct gt_error *adopt(struct creation *c)
+static struct gt_error *adopt(struct snapshot_creation *c)
 {
 	gt_auto(record) r = RECORD_INIT;
 	gt_auto(gt_snapshot_info) there = { 0 };
@@ -268,13 +257,13 @@ static struct gt_error *adopt(struct creation *c)
 	string_replace(&s->info.key, c->target);
 	GT_TRY(place_record(c->p, c->target, &r));
 	c->r = &r;
-	e = local_update(c->p->l, c->p->call, creation_record, c);
+	e = local_update(c->p->l, c->p->call, snapshot_creation_record, c);
 	c->r = asked;
 	GT_TRY(gt_error_unless(e, GT_ALREADY_EXISTS));
 	return target_found(c);
 }
 
-static struct gt_error *creation_backend(struct creation *c, struct gt_mounts *mounts)
+static struct gt_error *creation_backend(struct snapshot_creation *c, struct gt_mounts *mounts)
 {
 	const struct place *p = c->p;
 	struct snapshot *s = &c->object;
@@ -310,10 +299,10 @@ static void mounts_move(struct gt_mounts *dst, struct gt_mounts *src)
 	src->n = 0;
 }
 
-static struct gt_error *creation_run(struct creation *c, struct gt_mounts *out)
+/* The snapshotter's part. ALREADY_EXISTS also where the target is there and nothing is to be made. */
+static struct gt_error *creation_make(struct snapshot_creation *c, struct gt_mounts *mounts)
 {
 	const struct place *p = c->p;
-	gt_auto(gt_mounts) mounts = { 0 };
 	struct gt_error *e;
 
 	for (;;) {
@@ -324,22 +313,48 @@ static struct gt_error *creation_run(struct creation *c, struct gt_mounts *out)
 		if (c->target_exists)
 			return target_found(c);
 	}
-	e = creation_backend(c, &mounts);
-	if (c->target && gt_error_class(e) == GT_ALREADY_EXISTS) {
-		gt_error_free(e);
-		return adopt(c);
-	}
-	GT_TRY(e);
-	e = local_update(p->l, p->call, creation_record, c);
-	if (e) {
-		struct gt_call undo = GT_CALL_INIT; /* also when the call has ended */
-
-		gt_log_warn_take(gt_snapshotter_remove(p->sn, &undo, c->object.backend),
-				 "take back snapshot %s", c->object.backend);
+	e = creation_backend(c, mounts);
+	if (!c->target || gt_error_class(e) != GT_ALREADY_EXISTS)
 		return e;
-	}
-	mounts_move(out, &mounts);
-	return NULL;
+	gt_error_free(e);
+	return adopt(c);
+}
+
+struct gt_error *snapshot_creation_begin(struct snapshot_creation *c, enum gt_snapshot_kind kind,
+					 const char *parent, const struct gt_labels *labels,
+					 struct gt_mounts *out)
+{
+	GT_TRY(labels_check(labels));
+	c->target = labels ? gt_labels_get(labels, LABEL_REF) : NULL;
+	if (kind == GT_SNAPSHOT_VIEW || (c->target && !*c->target))
+		c->target = NULL;
+	c->lease_type = gt_strf("snapshots/%s", c->p->name);
+	c->object.info.kind = kind;
+	c->object.info.key = gt_xstrdup(c->r->name);
+	c->object.info.parent = gt_xstrdup(parent ? parent : "");
+	labels_store(&c->object.info.labels, labels);
+	c->object.info.created_at = c->object.info.updated_at = local_time();
+	return creation_make(c, out);
+}
+
+void snapshot_creation_undo(struct snapshot_creation *c)
+{
+	struct gt_call undo = GT_CALL_INIT; /* also when the call has ended */
+
+	gt_log_warn_take(gt_snapshotter_remove(c->p->sn, &undo, c->object.backend),
+			 "take back snapshot %s", c->object.backend);
+}
+
+void snapshot_creation_tell(const struct snapshot_creation *c)
+{
+	gt_auto(gt_arena) a = { 0 };
+	Containerd__Events__SnapshotPrepare *event =
+		gt_arena_message(&a, &containerd__events__snapshot_prepare__descriptor);
+
+	event->key = c->object.info.key;
+	event->parent = c->object.info.parent;
+	event->snapshotter = (char *)c->p->name;
+	local_publish(c->p->l, c->p->call->ns, "/snapshot/prepare", &event->base);
 }
 
 static struct gt_error *create(struct gt_services *s, struct gt_call *call,
@@ -349,30 +364,23 @@ static struct gt_error *create(struct gt_services *s, struct gt_call *call,
 {
 	struct place p;
 	gt_auto(record) r = RECORD_INIT;
-	gt_auto(creation) c = { .p = &p, .r = &r, .lock = NAME_LOCK_INIT };
-	gt_auto(gt_arena) a = { 0 };
-	Containerd__Events__SnapshotPrepare *event;
+	gt_auto(snapshot_creation) c = SNAPSHOT_CREATION_INIT;
+	gt_auto(gt_mounts) mounts = { 0 };
+	struct gt_error *e;
 
-	GT_TRY(labels_check(labels));
 	GT_TRY(place_find(s, call, snapshotter, &p));
 	GT_TRY(place_record(&p, key, &r));
-	c.target = labels ? gt_labels_get(labels, LABEL_REF) : NULL;
-	if (kind == GT_SNAPSHOT_VIEW || (c.target && !*c.target))
-		c.target = NULL;
-	c.lease_type = gt_strf("snapshots/%s", p.name);
-	c.object.info.kind = kind;
-	c.object.info.key = gt_xstrdup(key);
-	c.object.info.parent = gt_xstrdup(parent ? parent : "");
-	labels_store(&c.object.info.labels, labels);
-	c.object.info.created_at = c.object.info.updated_at = local_time();
-	GT_TRY(creation_run(&c, out));
-	if (kind == GT_SNAPSHOT_VIEW)
-		return NULL;
-	event = gt_arena_message(&a, &containerd__events__snapshot_prepare__descriptor);
-	event->key = (char *)key;
-	event->parent = c.object.info.parent;
-	event->snapshotter = (char *)p.name;
-	local_publish(p.l, call->ns, "/snapshot/prepare", &event->base);
+	c.p = &p;
+	c.r = &r;
+	GT_TRY(snapshot_creation_begin(&c, kind, parent, labels, &mounts));
+	e = local_update(p.l, call, snapshot_creation_record, &c);
+	if (e) {
+		snapshot_creation_undo(&c);
+		return e;
+	}
+	mounts_move(out, &mounts);
+	if (kind == GT_SNAPSHOT_ACTIVE)
+		snapshot_creation_tell(&c);
 	return NULL;
 }
 

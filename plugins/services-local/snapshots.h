@@ -60,6 +60,30 @@ struct snapshot_commit {
 };
 GT_MUST_USE struct gt_error *snapshot_commit_record(struct gt_txn *t, void *commit);
 
+/*
+ * A snapshot in the making: 'p' and 'r' say which. After begin its snapshotter has it, and nobody else sees
+ * it; its record is for a transaction of the caller's. Then either tell, or undo.
+ */
+struct snapshot_creation {
+	const struct place *p;
+	const struct record *r;
+	const char *target; /* NULL: none asked for */
+	struct snapshot object;
+	bool target_exists;
+	char *backend_parent;
+	char *lease_type;
+	struct name_lock lock; /* of the snapshot in the making */
+};
+#define SNAPSHOT_CREATION_INIT { .lock = NAME_LOCK_INIT }
+void snapshot_creation_done(struct snapshot_creation *c);
+GT_MUST_USE struct gt_error *snapshot_creation_begin(struct snapshot_creation *c,
+						     enum gt_snapshot_kind kind, const char *parent,
+						     const struct gt_labels *labels,
+						     struct gt_mounts *out);
+GT_MUST_USE struct gt_error *snapshot_creation_record(struct gt_txn *t, void *creation);
+void snapshot_creation_undo(struct snapshot_creation *c);
+void snapshot_creation_tell(const struct snapshot_creation *c);
+
 /* Removes a record and where it stands as a child. FAILED_PRECONDITION while it has children. */
 struct snapshot_removal {
 	const struct place *p;
