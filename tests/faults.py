@@ -24,6 +24,7 @@ NS = os.environ["CONTAINERD_NAMESPACE"]
 STATE = WORK + "/state"
 ALL = os.environ.get("FAULTS") == "all"
 ONLY = os.environ.get("FAULTS_ONLY", "")
+PART, PARTS = (int(n) for n in os.environ.get("FAULTS_PART", "0/1").split("/"))
 COMMAND_MAX = 40  # seconds; a command that takes longer hangs
 FORCE_MAX = 10
 
@@ -259,6 +260,18 @@ def sample(points, most):
     return [points[i * len(points) // most] for i in range(most)]
 
 
+points_seen = 0
+
+
+def wanted(what):
+    """Whether this point belongs to what FAULTS_ONLY (a part of its name) and FAULTS_PART ("1/4") ask for."""
+    global points_seen
+    if ONLY not in what:
+        return False
+    points_seen += 1
+    return points_seen % PARTS == PART % PARTS
+
+
 def inject(name, nth, what):
     return "-e trace=%s -e inject=%s:%s:when=%d" % (name, name, what, nth)
 
@@ -270,7 +283,7 @@ def shim_points(role, found, errors, kills):
         for name, nth, line in points:
             effect = "error=" + ERRORS[name] if how == "error" else "signal=KILL"
             what = "%s: %s at %s #%d: %s" % (role, effect, name, nth, line)
-            if ONLY and ONLY not in what:
+            if not wanted(what):
                 continue
             env = {"FAULT_ROLE": role, "FAULT_INJECT": inject(name, nth, effect)}
             if role == "delete":  # is run where a shim has died
@@ -303,7 +316,7 @@ def ctr_points(command, errors, kills):
         for name, nth, line in points:
             effect = "error=" + ERRORS[name] if how == "error" else "signal=KILL"
             what = "ctr %s: %s at %s #%d: %s" % (command, effect, name, nth, line)
-            if ONLY and ONLY not in what:
+            if not wanted(what):
                 continue
             said = live("f1", strace_of=(command, ["strace", "-f", "--detach-on=execve", "-qq", "-o", "/dev/null"] +
                                          inject(name, nth, effect).split()))
@@ -325,7 +338,7 @@ def runtime_points():
     points += [(c, h) for c in ("create", "exec", "kill", "delete") for h in ("hangs", "hangs after")]
     for command, how in points if ALL else sample(points, 12) + [("create", "hangs"), ("delete", "hangs after")]:
         what = "runc %s %s" % (command, how)
-        if ONLY and ONLY not in what:
+        if not wanted(what):
             continue
         with open(WORK + "/runtime.fault", "w") as f:
             f.write("%s %s" % (command, how))

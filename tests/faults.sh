@@ -3,7 +3,8 @@
 # What breaks in the middle: a system call of the shim or of ctr that fails, and a kill -9 at it; the runtime
 # program failing, hanging and being killed. strace does it to the programs as they are. Afterwards nothing
 # is left, or a forced deletion removes it in time. tests/faults.py says how; here are set-up and clean-up.
-# FAULTS=all goes through every point (an hour); by default a sample of each kind.
+# FAULTS=all goes through every point (hours); by default a sample of each kind. FAULTS_ONLY is a part of a
+# point's name ("serve: kill"), FAULTS_PART a piece of them ("1/20").
 . "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc python3 strace
 if [ "${FAULTS_INSIDE:-}" != 1 ]; then # mountinfo is compared byte by byte: nobody else's mounts come here
