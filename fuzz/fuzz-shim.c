@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every request of the shim's task service. An input is a row of calls: a byte that is the method, a
- * length of two bytes, a message. Requests that run the runtime program get /bin/true for it; the bundle
- * is /proc/self/cwd/b.
+ * Every request of the shim's task and sandbox services. An input is a row of calls: a byte that is the
+ * method (from 192 on the sandbox's), a length of two bytes, a message; from 240 on a file of the bundle
+ * and its text. Requests that run the runtime program get /bin/true for it; the bundle is /proc/self/cwd/b.
  */
 #include <config.h>
 
@@ -12,9 +12,12 @@
 #include "cmd/shim/container.h"
 #include "cmd/shim/events.h"
 #include "cmd/shim/linger.h"
+#include "cmd/shim/options.h"
 #include "cmd/shim/parting.h"
+#include "cmd/shim/sandbox.h"
 #include "cmd/shim/sealed.h"
 #include "cmd/shim/service.h"
+#include "cmd/shim/spec.h"
 
 #include <gantry/call.h>
 #include <gantry/file.h>
@@ -28,6 +31,8 @@
 #include <sys/wait.h>
 
 #define CALLS_MAX 16
+#define SANDBOX 192
+#define FILES 240
 #define WAIT_NS (5 * INT64_C(1000000000))
 
 static void nothing(struct gt_timer *t)
@@ -35,18 +40,29 @@ static void nothing(struct gt_timer *t)
 	(void)t;
 }
 
-static void bundle_make(void)
+static void file_put(const char *path, const void *data, size_t len)
+{
+	gt_autofd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	gt_error_free(gt_file_write_all(fd, data, len, path));
+}
+
+static void spec_put(void)
 {
 	static const char spec[] = "{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"true\"]},"
 				   "\"linux\":{\"namespaces\":[{\"type\":\"pid\"}]}}";
+
+	file_put("b/config.json", spec, sizeof(spec) - 1);
+}
+
+static void bundle_make(void)
+{
 	const char *tmp = getenv("TMPDIR");
 	gt_autofree char *folder = gt_strf("%s/fuzz-shim.XXXXXX", tmp ? tmp : "/tmp");
-	gt_autofd int fd = -1;
 
 	if (!mkdtemp(folder) || chdir(folder) || mkdir("b", 0755) || mkdir("b/rootfs", 0755))
 		abort();
-	fd = open("b/config.json", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	gt_error_free(gt_file_write_all(fd, spec, sizeof(spec) - 1, "config.json"));
+	spec_put();
 	setenv("PATH", "/nowhere", 1);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -127,6 +143,7 @@ static void shim_close(struct shim *shim)
 		reap(shim);
 		usleep(100);
 	}
+	sandbox_forget(gt_steal(&shim->sandbox));
 	while (shim->containers)
 		container_forget(shim->containers);
 	while (shim->lingers)
@@ -141,30 +158,70 @@ static void shim_close(struct shim *shim)
 	gt_loop_free(shim->loop);
 }
 
-static bool call_send(const struct gt_ttrpc_service *service, uint32_t stream, int peer,
-		      const uint8_t **p, const uint8_t *end)
+/* What the shim reads that is no request. */
+static void file_read(uint8_t which, const uint8_t *data, size_t len)
 {
-	const struct gt_ttrpc_method *m = &service->methods[**p % service->n_methods];
+	gt_autofd int bundle = open("b", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct options o;
+	struct spec spec = { 0 };
+
+	options_init(&o);
+	switch (which % 3) {
+	case 0:
+		file_put("b/config.json", data, len);
+		gt_error_free(spec_read(bundle, &spec));
+		spec_done(&spec);
+		break;
+	case 1:
+		file_put("b/options.json", data, len);
+		gt_error_free(options_load(&o, bundle));
+		unlink("b/options.json");
+		break;
+	case 2:
+		gt_error_free(options_from_bootstrap(data, len, "c", &o));
+		break;
+	}
+	options_done(&o);
+}
+
+static void call_send(const struct gt_ttrpc_service *service, uint8_t method, uint32_t stream,
+		      int peer, const uint8_t *data, size_t len)
+{
 	gt_auto(gt_buf) out = GT_BUF_INIT;
 	Ttrpc__Request r = TTRPC__REQUEST__INIT;
 	struct gt_ttrpc_header h = { .stream = stream, .type = GT_TTRPC_REQUEST };
+
+	r.service = (char *)(uintptr_t)service->name;
+	r.method = (char *)(uintptr_t)service->methods[method % service->n_methods].name;
+	r.payload.data = (uint8_t *)(uintptr_t)data;
+	r.payload.len = len;
+	h.length = (uint32_t)ttrpc__request__get_packed_size(&r);
+	gt_ttrpc_header_write((unsigned char *)gt_buf_reserve(&out, GT_TTRPC_HEADER + h.length), &h);
+	ttrpc__request__pack(&r, (uint8_t *)out.s + GT_TTRPC_HEADER);
+	send(peer, out.s, GT_TTRPC_HEADER + h.length, MSG_NOSIGNAL);
+}
+
+/* One of the input; false at its end. */
+static bool step(const struct gt_ttrpc_service *services, uint32_t i, int peer, const uint8_t **p,
+		 const uint8_t *end)
+{
+	const uint8_t *data = *p + 3;
+	uint8_t method;
 	size_t len;
 
 	if (end - *p < 3)
 		return false;
+	method = **p;
 	len = (size_t)((*p)[1] << 8 | (*p)[2]);
-	*p += 3;
-	if (len > (size_t)(end - *p))
-		len = (size_t)(end - *p);
-	r.service = (char *)(uintptr_t)service->name;
-	r.method = (char *)(uintptr_t)m->name;
-	r.payload.data = (uint8_t *)(uintptr_t)*p;
-	r.payload.len = len;
-	*p += len;
-	h.length = (uint32_t)ttrpc__request__get_packed_size(&r);
-	gt_ttrpc_header_write((unsigned char *)gt_buf_reserve(&out, GT_TTRPC_HEADER + h.length), &h);
-	ttrpc__request__pack(&r, (uint8_t *)out.s + GT_TTRPC_HEADER);
-	return send(peer, out.s, GT_TTRPC_HEADER + h.length, MSG_NOSIGNAL) > 0;
+	if (len > (size_t)(end - data))
+		len = (size_t)(end - data);
+	*p = data + len;
+	if (method >= FILES)
+		file_read(method, data, len);
+	else
+		call_send(&services[method >= SANDBOX ? N_SERVICES : i % N_SERVICES], method, 2 * i + 1,
+			  peer, data, len);
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -172,7 +229,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static pid_t init; /* one for all: the shim itself signals only what it has started */
 	const uint8_t *p = data, *end = data + size;
 	struct shim shim = { .ns = "default", .id = "c" };
-	struct gt_ttrpc_service services[2];
+	struct gt_ttrpc_service services[N_SERVICES + 1];
 	int fds[2];
 
 	if (!init) {
@@ -183,17 +240,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    gt_loop_new(&shim.loop))
 		abort();
 	service_make(&shim, services);
-	shim.server = gt_ttrpc_server_new(shim.loop, services, 2);
+	services[N_SERVICES] = sandbox_service(&shim);
+	shim.server = gt_ttrpc_server_new(shim.loop, services, N_SERVICES + 1);
 	shim.events = events_new(shim.loop, shim.ns, NULL, NULL);
 	if (gt_ttrpc_server_serve_take(shim.server, fds[0]))
 		abort();
 	container_make(&shim, init);
 	for (uint32_t i = 0; i < CALLS_MAX && p < end; i++) {
-		if (!call_send(&services[i % 2], 2 * i + 1, fds[1], &p, end))
+		if (!step(services, i, fds[1], &p, end))
 			break;
 		settle(&shim, fds[1]);
 	}
 	shim_close(&shim);
+	spec_put();
 	close(fds[1]);
 	return 0;
 }

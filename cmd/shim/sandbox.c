@@ -267,10 +267,11 @@ static void stop(void *arg, struct gt_ttrpc_call *call)
 {
 	const MESSAGE(StopSandboxRequest) *r = (const MESSAGE(StopSandboxRequest) *)call->request;
 	struct sandbox *b = find(arg, call);
-	int64_t kill_at = gt_now() + r->timeout_secs * SECOND_NS;
+	int64_t kill_at;
 
-	if (!b)
+	if (!b) /* the request is gone with the answer */
 		return;
+	kill_at = gt_now() + r->timeout_secs * SECOND_NS;
 	if (b->state == SANDBOX_STOPPED) {
 		stop_answer(b, call);
 		return;
