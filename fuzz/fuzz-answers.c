@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a registry or a token server says: challenges, tokens, URLs, headers that are to be shown; and
- * Docker's config.json. No helper is found that it might name.
+ * What a registry or a token server says: challenges, tokens, URLs, headers that are to be shown; Docker's
+ * config.json, of which no helper is found that it might name; and what a helper prints.
  */
 #include <config.h>
 
@@ -30,6 +30,21 @@ static void docker_config(const char *text, const char *host)
 	gt_error_free(e);
 }
 
+static void helper(const void *data, size_t size)
+{
+	gt_auto(gt_buf) said = GT_BUF_INIT;
+	struct credentials c = { 0 };
+	struct gt_error *e;
+
+	gt_buf_add(&said, data, size);
+	e = credentials_helped("docker-credential-x", &said, &c);
+	assert(e || c.identity_token || (c.user && c.password));
+	/* Nothing of it is repeated. */
+	assert(!e || !strncmp(gt_error_text(e), "docker-credential-x: ", 21));
+	gt_error_free(e);
+	credentials_done(&c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	gt_autofree char *text = gt_xstrndup((const char *)data, size);
@@ -51,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	watch_header(&shown, text, strlen(text));
 	for (const char *p = shown.s; *p; p++)
 		assert((unsigned char)*p >= ' ');
+	helper(data, size);
 	setenv("PATH", "/nowhere", 1);
 	docker_config(text, "docker.io");
 	docker_config(text, "localhost:5000");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration, as the lowest layer and as the one on top, with the settings of a plugin that has an
- * option of each type; and TOML, the syntax of containerd's own files (the first byte is odd).
+ * option of each type; and TOML (the first byte is odd), by itself and as the main configuration.
  */
 #include <config.h>
 
@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/option.h"
 
+#include <toml/config.h>
 #include <toml/toml.h>
 
 #include <assert.h>
@@ -91,21 +92,37 @@ static void toml_walk(const struct gt_toml *t, int depth)
 	}
 }
 
+static void warned(void *arg, const char *text)
+{
+	(void)arg;
+	assert(!strncmp(text, "c.toml", 6));
+}
+
+static void toml_read(const char *text, size_t len)
+{
+	gt_autoptr(gt_toml) toml = NULL;
+	struct gt_error *e = gt_toml_parse("c.toml", text, len, &toml);
+	config_t main;
+
+	assert(!e || !strncmp(gt_error_text(e), "c.toml", 6));
+	gt_error_free(e);
+	if (toml)
+		toml_walk(toml, 0);
+	config_init(&main);
+	gt_error_free(gt_toml_config("c.toml", text, len, &main, warned, NULL));
+	config_destroy(&main);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	gt_autofree char *text = gt_xstrndup((const char *)data + 1, size ? size - 1 : 0);
-	gt_autoptr(gt_toml) toml = NULL;
 	struct gt_config *c = NULL;
 	struct gt_error *e;
 
 	if (!size)
 		return 0;
 	if (data[0] % 2) {
-		e = gt_toml_parse("c.toml", (const char *)data + 1, size - 1, &toml);
-		assert(!e || !strncmp(gt_error_text(e), "c.toml", 6));
-		gt_error_free(e);
-		if (toml)
-			toml_walk(toml, 0);
+		toml_read((const char *)data + 1, size - 1);
 		return 0;
 	}
 	e = gt_config_load(text, NULL, &c);

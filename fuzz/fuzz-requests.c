@@ -8,9 +8,8 @@
 #include <config.h>
 
 #include "fuzz/fuzz.h"
+#include "fuzz/host.h"
 
-#include "core/config.h"
-#include "core/host.h"
 #include "plugins/grpc-frontend/events-owed.h"
 #include "plugins/grpc-frontend/frontend.h"
 
@@ -27,46 +26,22 @@
 #include <sys/stat.h>
 
 #define CALLS_MAX 16
-#define ROUND 2000 /* inputs before what they have made is thrown away */
 #define WAIT_NS (10 * INT64_C(1000000000))
 
-static struct {
-	char *folder;
-	struct gt_config *config;
-	struct gt_host *host;
-	struct frontend *frontend;
-	unsigned n;
-} rig;
+static void frontend_close(void);
+
+static struct fuzz_host rig = {
+	.name = "requests",
+	.active = "frontends = \"grpc-frontend\";",
+	.options = "grpc-frontend: { worker = \"/nowhere/gantry-layer\"; };",
+	.closing = frontend_close,
+};
+static struct frontend *frontend;
 
 #define X(table, name_) { .name = name_, .methods = grpc_##table },
 static struct gt_grpc_service services[] = { GRPC_SERVICES(X) };
 #undef X
 #define N_SERVICES (sizeof(services) / sizeof(services[0]))
-
-static void must(struct gt_error *e)
-{
-	if (!e)
-		return;
-	fprintf(stderr, "fuzz-requests: %s\n", gt_error_text(e));
-	abort();
-}
-
-static void host_open(void)
-{
-	const char *build = getenv("abs_top_builddir");
-	gt_autofree char *here = build ? gt_xstrdup(build) : getcwd(NULL, 0);
-	gt_autofree char *text = gt_strf(
-		"root = \"%s/root\"; state = \"%s/state\"; plugin_path = [\"%s/.libs\"];\n"
-		"durability = \"fast\"; log: { level = \"error\"; };\n"
-		"active: { content = \"content-local\"; metadata = \"metadata-lmdb\";\n"
-		"  snapshotters = \"snapshotter-native\"; services = \"services-local\";\n"
-		"  frontends = \"grpc-frontend\"; };\n"
-		"grpc-frontend: { worker = \"/nowhere/gantry-layer\"; };\n",
-		rig.folder, rig.folder, here);
-
-	must(gt_config_load(text, NULL, &rig.config));
-	must(gt_host_open(rig.config, true, &rig.host));
-}
 
 /* After privileges are gone, and modules are loaded. */
 static void frontend_open(void)
@@ -74,69 +49,31 @@ static void frontend_open(void)
 	static const struct gt_call until = GT_CALL_INIT;
 	struct gt_frontend *f;
 
-	must(gt_host_frontend(rig.host, "grpc", &f));
-	rig.frontend = (struct frontend *)f;
-	must(gt_need_services(rig.frontend->init, NULL, &rig.frontend->services));
-	must(gt_file_mkdirs(rig.frontend->init->state, 0700));
-	must(owed_open(rig.frontend->init->state, &rig.frontend->owed));
-	rig.frontend->running = &until;
+	fuzz_must(gt_host_frontend(rig.host, "grpc", &f));
+	frontend = (struct frontend *)f;
+	fuzz_must(gt_need_services(frontend->init, NULL, &frontend->services));
+	fuzz_must(gt_file_mkdirs(frontend->init->state, 0700));
+	fuzz_must(owed_open(frontend->init->state, &frontend->owed));
+	frontend->running = &until;
 	for (size_t i = 0; i < N_SERVICES; i++)
-		services[i].arg = rig.frontend;
+		services[i].arg = frontend;
 }
 
-static void host_close(void)
+static void frontend_close(void)
 {
-	if (rig.frontend)
-		owed_close(gt_steal(&rig.frontend->owed));
-	gt_host_close(rig.host);
-	gt_config_free(rig.config);
-	rig.frontend = NULL;
+	if (frontend)
+		owed_close(gt_steal(&frontend->owed));
+	frontend = NULL;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)argc, (void)argv;
-	rig.folder = gt_strf("%s/fuzz-requests.XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(rig.folder) || chmod(rig.folder, 0777))
-		return 1;
-	/* Whoever runs the inputs may not reach the build folder: modules are loaded now. */
-	host_open();
+	fuzz_host_open(&rig);
 	for (size_t i = 0; i < N_SERVICES; i++)
 		while (services[i].methods[services[i].n_methods].name)
 			services[i].n_methods++;
 	return 0;
-}
-
-static void folder_empty(void)
-{
-	gt_autofree char *root = gt_strf("%s/root", rig.folder);
-	gt_autofree char *state = gt_strf("%s/state", rig.folder);
-
-	gt_error_free(gt_file_remove_tree(AT_FDCWD, root));
-	gt_error_free(gt_file_remove_tree(AT_FDCWD, state));
-}
-
-static void rig_close(void)
-{
-	host_close();
-	folder_empty();
-	rmdir(rig.folder);
-}
-
-static void rig_prepare(void)
-{
-	if (!rig.n)
-		atexit(rig_close);
-	if (rig.n && rig.n % ROUND == 0) {
-		host_close();
-		folder_empty();
-		host_open();
-	}
-	rig.n++;
-	if (!rig.frontend)
-		frontend_open();
 }
 
 /* --- frames ------------------------------------------------------------------------------ */
@@ -246,11 +183,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gt_grpc_server *s;
 	int fds[2];
 
-	rig_prepare();
+	if (fuzz_host_next(&rig))
+		frontend_open();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		return 0;
-	must(gt_grpc_server_new(services, N_SERVICES, 4, &s));
-	must(gt_grpc_server_serve_take(s, fds[0]));
+	fuzz_must(gt_grpc_server_new(services, N_SERVICES, 4, &s));
+	fuzz_must(gt_grpc_server_serve_take(s, fds[0]));
 	gt_h2_feed(&s->connections->h2, start, sizeof(start) - 1);
 	for (uint32_t i = 0; i < CALLS_MAX && !s->connections->h2.broken; i++) {
 		gt_auto(gt_buf) frames = GT_BUF_INIT;

@@ -114,10 +114,12 @@ static bool is_blank(const struct gt_buf *b)
 	return strspn(b->s, " \t\r\n") == b->len;
 }
 
-static struct gt_error *parse_output(const struct gt_buf *said, json_t **out)
+struct gt_error *gt_cni_plugin_answer(const struct gt_buf *said, int status, json_t **out)
 {
 	gt_autojson doc = NULL;
 
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return failure(said, status);
 	if (!out || is_blank(said))
 		return NULL;
 	GT_TRY(gt_json_parse("result", said->s, said->len, GT_CNI_OUTPUT_MAX - 1, GT_CNI_DEPTH,
@@ -153,7 +155,5 @@ struct gt_error *gt_cni_plugin_run(const struct gt_cni *cni, const struct gt_cal
 	};
 
 	GT_TRY(gt_proc_run(&spec, &limited, input.s, input.len, GT_CNI_OUTPUT_MAX, &said, &status));
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return failure(&said, status);
-	return parse_output(&said, out);
+	return gt_cni_plugin_answer(&said, status, out);
 }

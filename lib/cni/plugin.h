@@ -4,6 +4,7 @@
 #define GANTRY_LIB_CNI_PLUGIN_H
 
 #include <cni/cni.h>
+#include <gantry/buf.h>
 
 /*
  * Runs 'type' for 'command' ("ADD", "DEL", "CHECK", "VERSION") with 'config' on stdin, and waits for
@@ -16,5 +17,9 @@ GT_MUST_USE struct gt_error *gt_cni_plugin_run(const struct gt_cni *cni, const s
 					       const char *type, const char *command,
 					       const struct gt_cni_attachment *a,
 					       const json_t *config, json_t **out);
+
+/* The same for what one printed that has ended with 'status', as wait() has it. */
+GT_MUST_USE struct gt_error *gt_cni_plugin_answer(const struct gt_buf *said, int status,
+						  json_t **out);
 
 #endif

@@ -174,8 +174,8 @@ static bool says_none(const struct gt_buf *b)
 	return strstr(b->s, "credentials not found") || strstr(b->s, "no credentials");
 }
 
-static struct gt_error *helper_answer_take(const char *program, const struct gt_buf *said,
-					   struct credentials *out)
+struct gt_error *credentials_helped(const char *program, const struct gt_buf *said,
+				    struct credentials *out)
 {
 	/* warnings on stderr may stand around it */
 	const char *from = strchr(said->s, '{'), *to = strrchr(said->s, '}');
@@ -236,7 +236,7 @@ static struct gt_error *helper_run(struct gt_call *call, const char *what, const
 				    "credential helper %s of %s prints more than %d bytes", program, what,
 				    HELPER_OUTPUT_MAX);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return helper_answer_take(program, &said, out);
+		return credentials_helped(program, &said, out);
 	if (says_none(&said))
 		return NULL;
 	return gt_error_new(GT_FAILED_PRECONDITION, "credential helper %s of %s ends with status %d",

@@ -3,6 +3,7 @@
 #ifndef GANTRY_RESOLVER_HTTP_CREDENTIALS_H
 #define GANTRY_RESOLVER_HTTP_CREDENTIALS_H
 
+#include <gantry/buf.h>
 #include <gantry/call.h>
 
 struct credentials {
@@ -28,6 +29,10 @@ GT_MUST_USE struct gt_error *credentials_find(struct gt_call *call, const char *
 GT_MUST_USE struct gt_error *credentials_parse(struct gt_call *call, const char *what,
 					       const char *text, size_t len, const char *host,
 					       int64_t timeout, struct credentials *out);
+
+/* The same by what a helper printed that had them. */
+GT_MUST_USE struct gt_error *credentials_helped(const char *program, const struct gt_buf *said,
+						struct credentials *out);
 
 /* "user:password" in base64, either alphabet; false if it is none. Both are new strings. */
 bool credentials_decode(const char *base64, char **user, char **password);
