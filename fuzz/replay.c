@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a fuzz target over each file of its corpus, and over the file cut and flipped at every place. Root
- * becomes nobody for it: among the inputs are requests to mount, to delete and to run something.
+ * Runs a fuzz target over each file of its corpus, and over the file cut and flipped at as many places as
+ * there is time for. Root becomes nobody for it: among the inputs are requests to mount, to delete and to
+ * run something.
  */
 #include <config.h>
 
@@ -15,9 +16,12 @@
 #include <grp.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #define INPUT_MAX (1024 * 1024)
 #define EDITS_MAX 4096 /* of one file */
+#define EDITS_CLOCK (4 * CLOCKS_PER_SEC) /* of all files together: each has a share by its length */
+#define SPREAD UINT64_C(2654435761) /* a prime: each place comes once */
 #define NOBODY 65534
 
 struct input {
@@ -64,12 +68,14 @@ static struct gt_error *corpus_read(const char *folder, struct input **out)
 	return e;
 }
 
-static void run(const struct gt_buf *in)
+static void run(const struct gt_buf *in, size_t total)
 {
-	size_t step = in->len / EDITS_MAX + 1;
+	clock_t until = clock() + (clock_t)((double)EDITS_CLOCK * (double)in->len / (double)total);
+	size_t edits = in->len < EDITS_MAX ? in->len : EDITS_MAX;
 
 	LLVMFuzzerTestOneInput((const uint8_t *)in->s, in->len);
-	for (size_t i = 0; i < in->len; i += step) {
+	for (size_t n = 0; n < edits && clock() < until; n++) {
+		size_t i = n * SPREAD % in->len; /* all over the file, however few there is time for */
 		uint8_t *copy = gt_xmemdup(in->s, in->len);
 
 		copy[i] ^= 1u << (i % 8);
@@ -83,6 +89,7 @@ int main(int argc, char **argv)
 {
 	struct input *inputs = NULL;
 	struct gt_error *e;
+	size_t total = 1;
 	int n = 0;
 
 	if (argc != 2) {
@@ -95,10 +102,12 @@ int main(int argc, char **argv)
 		gt_error_free(e);
 		return 1;
 	}
+	for (const struct input *in = inputs; in; in = in->next)
+		total += in->bytes.len;
 	while (inputs) {
 		struct input *in = inputs;
 
-		run(&in->bytes);
+		run(&in->bytes, total);
 		printf("ok %d - %s, whole, cut and flipped\n", ++n, in->name);
 		inputs = in->next;
 		gt_buf_done(&in->bytes);
