@@ -7,8 +7,8 @@
 
 #include "records.pb-c.h"
 
-/* A collection that died must not fill the disk with notes. */
-#define JOURNAL_MAX 65536
+/* Notes that nobody has read: a collection that died must not fill the disk with them. */
+#define JOURNAL_MAX 262144
 /* Notes deleted in one transaction. */
 #define END_BATCH 1024
 
@@ -155,9 +155,10 @@ struct gt_error *journal_read(struct gt_txn *t, uint64_t *next, size_t most,
 	bool found;
 
 	GT_TRY(collecting_get(t, &c, &found));
-	if (!found || c.first > *next || c.next - c.first >= JOURNAL_MAX)
-		return gt_error_new(GT_ABORTED, found ? "too much is written while it is under way" :
-							"another collection has begun");
+	if (!found || c.first > *next)
+		return gt_error_new(GT_ABORTED, "another collection has begun");
+	if (c.next - c.first >= JOURNAL_MAX)
+		return gt_error_new(GT_ABORTED, "too much is written while it is under way");
 	for (; *next < c.next && most; most--, ++*next) {
 		gt_autowire ProtobufCMessage *m = NULL;
 		const Gantry__Records__Noted *entry;
@@ -169,6 +170,23 @@ struct gt_error *journal_read(struct gt_txn *t, uint64_t *next, size_t most,
 	}
 	*behind = *next < c.next;
 	return NULL;
+}
+
+struct gt_error *journal_forget(struct gt_txn *t, uint64_t next, size_t most)
+{
+	Gantry__Records__Collecting c;
+	bool found;
+
+	GT_TRY(collecting_get(t, &c, &found));
+	if (!found || c.first >= next || !most)
+		return NULL;
+	for (; c.first < next && most; most--, c.first++) {
+		gt_auto(gt_buf) key = GT_BUF_INIT;
+
+		entry_key(&key, c.first);
+		GT_TRY(gt_error_unless(gt_txn_remove(t, key_slice(&key)), GT_NOT_FOUND));
+	}
+	return collecting_put(t, &c);
 }
 
 struct gt_error *journal_end(struct gt_txn *t, void *arg)

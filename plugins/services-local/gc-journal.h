@@ -53,6 +53,11 @@ GT_MUST_USE struct gt_error *journal_read(struct gt_txn *t, uint64_t *next, size
 					  struct gt_error *(*fn)(void *arg, struct gt_txn *t,
 								 struct gt_slice key),
 					  void *arg, bool *behind);
+/*
+ * Deletes notes that have been read, those before 'next', at most 'most': writers note up to a limit, and a
+ * collection that goes on for long must not come to it.
+ */
+GT_MUST_USE struct gt_error *journal_forget(struct gt_txn *t, uint64_t next, size_t most);
 /* Deletes some of the notes, and at last "z r"; '*more' until then. */
 struct journal_end {
 	bool more;

@@ -19,6 +19,7 @@
 #define SWEEP_NS 1000000 /* what one transaction may take, before its commit */
 #define SWEEP_MOST 16 /* records: their files go next, in as few transactions of the file system */
 #define NOTES_MOST 256 /* noted records read in a write transaction; more are read in a view */
+#define FORGET_MOST 256 /* notes that were read and go with a transaction */
 #define PAUSE_MOST_NS 4000000
 
 /* Records that a transaction removed. Strings are owned. */
@@ -144,6 +145,7 @@ static struct gt_error *sweep_some(struct gt_txn *t, void *arg)
 	s->reached = s->at;
 	s->read = c->journal.next;
 	GT_TRY(journal_read(t, &s->read, NOTES_MOST, scan_noted, &c->scan, &s->behind));
+	GT_TRY(journal_forget(t, s->read, FORGET_MOST));
 	for (int i = 0; !s->behind && all && i < SWEEP_MOST && s->reached < c->n_victims; i++) {
 		uint32_t node = c->victims[s->reached];
 
@@ -265,13 +267,13 @@ static struct gt_error *sweep_victims(struct sweep *s)
 		GT_TRY(gt_call_check(c->call));
 		GT_TRY(local_update(c->l, c->call, sweep_some, s));
 		took = gt_now() - start;
+		c->journal.next = s->read;
 		if (s->behind) {
 			GT_TRY(local_view(c->l, c->call, read_notes, s));
 			continue;
 		}
 		if (took > c->out->longest)
 			c->out->longest = took;
-		c->journal.next = s->read;
 		s->at = s->reached;
 		delete_gone(s);
 		pause_for(took - (gt_now() - start - took));
