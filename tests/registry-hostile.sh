@@ -11,14 +11,19 @@ wait_for 20 test -s "$work/port" || { echo "Bail out! no registry"; exit 1; }
 at=127.0.0.1:$(cat "$work/port")
 settings='resolver-http: { retries = 1; retry_delay = "50ms"; response_timeout = "2s"; low_speed_time = "2s"; low_speed_limit = "1KiB"; use_docker_config = false; hosts_dir = ""; };'
 write_config "$settings"
+sed -i 's/^differ-archive: {/& max_layer_size = "64MiB"; max_entries = 4000;/' "$GANTRY_CONFIG"
 
-# All that a store shows, and the space that its bytes take.
+# All that a store shows, labels and all, the bytes of its blobs and what its snapshots hold.
 state() {
 	local what
-	for what in "images ls" "content ls -q" "content active" "snapshots ls" "leases ls"; do
-		ctr $what | sed -E 's/(Less than a second|About a minute|[0-9]+ seconds?|[0-9]+ minutes)/AGE/'
+	for what in "images ls" "content ls" "content active" "snapshots ls" "leases ls"; do
+		ctr $what | sed -E 's/\t+/ /g; s/(Less than a second|About a minute|[0-9]+ seconds?|[0-9]+ minutes)/AGE/'
 	done
-	find "$work/root" -path '*content*' -type f -o -path '*/snapshots/*' -type d | sed 's/[0-9]*$//' | sort
+	for what in $(ctr snapshots ls | awk 'NR > 1 { print $1 }'); do
+		ctr snapshots info "$what"
+	done
+	find "$work/root" -path '*content*' -type f -exec sha256sum {} + | sort
+	find "$work/root" -path '*/snapshots/*' -printf '%P %M %s\n' | sed -E 's,^(.*/snapshots/)[0-9]+,\1N,' | sort
 }
 try ctr images pull -q "$at/ok:1"
 is "$status/$out" "0/" "a good one"
@@ -54,6 +59,8 @@ bad zero "(bytes|ended|empty|expected)" "a blob of 0 bytes"
 bad digest "(unexpected commit digest|digest).*sha256:" "a wrong digest"
 bad digest-late "(unexpected commit digest|digest).*sha256:" "a wrong last byte"
 bad diffid "wrong diff id calculated on extraction" "a wrong diff ID"
+bad bomb "file of 100663296 bytes, more than a layer may have .67108864." "a layer of 96 MiB that comes as 100 KiB"
+bad bomb-many "it has more than 4000 (entries|files)" "a layer of 5,000 files"
 bad both "has manifests, which belongs to an index" "a manifest that is also an index"
 bad index-type "(mediaType|no list of manifests|has config)" "a manifest served as an index"
 bad json "image manifest" "a manifest that is no JSON"

@@ -41,6 +41,18 @@ def layer(name, size):
     return out.getvalue()
 
 
+def bomb(fault):
+    """96 MiB of zeros in one file; or 5,000 empty ones."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for n in range(5000 if fault == "bomb-many" else 0):
+            tar.addfile(tarfile.TarInfo("empty-%d" % n))
+        info = tarfile.TarInfo("zeros")
+        info.size = 96 << 20 if fault == "bomb" else 0
+        tar.addfile(info, io.BytesIO(bytes(info.size)))
+    return out.getvalue()
+
+
 class Image:
     def __init__(self, fault):
         self.blobs = {}
@@ -48,12 +60,12 @@ class Image:
         plain = [layer("one-" + what, 1 << 20), layer("two-" + what, 64 << 10)]
         if fault == "many":
             plain += [layer("%d-many" % i, 10000) for i in range(4)]
-        packed = [gzip.compress(p, 1, mtime=0) for p in plain]
+        if fault in ("bomb", "bomb-many"):
+            plain[1] = bomb(fault)
+        packed = [gzip.compress(p, 9 if fault == "bomb" else 1, mtime=0) for p in plain]
         diff_ids = [sha(p) for p in plain]
         if fault == "diffid":
             diff_ids[1] = sha(b"something else")
-        if fault == "bomb":
-            packed[1] = gzip.compress(b"\0" * (64 << 20), 9, mtime=0)
         config = {"architecture": ARCH, "os": "linux", "config": {"Env": ["NAME=" + fault]}, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
         self.layers = [self.blob(p, "layer.v1.tar+gzip") for p in packed]
         self.config = self.blob(json.dumps(config).encode(), "config.v1+json")

@@ -64,7 +64,8 @@ struct gt_error *layer_extract_file(struct layer_extract *x, struct layer_reader
 
 	if (size < 0 || (x->o.max_size && size > x->o.max_size))
 		return gt_error_new(size < 0 ? GT_INVALID_ARGUMENT : GT_RESOURCE_EXHAUSTED,
-				    "file of %lld bytes", (long long)size);
+				    "file of %lld bytes, more than a layer may have (%lld)",
+				    (long long)size, (long long)x->o.max_size);
 	for (int i = 0; fd < 0; i++) {
 		fd = openat(x->tree.top->fd, base, flags, at->mode & 01777);
 		if (fd < 0)
