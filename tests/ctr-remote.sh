@@ -157,6 +157,23 @@ try ctr system gc --explain "$manifest"
 like "$out" "image $image_name.*target.*$manifest" "a digest is kept by its image"
 try ctr system gc --explain none.example/none:1
 like "$status/$err" "^1/.*not found" "what is not there"
+chain=$(ctr snapshots ls | awk '$NF == "Committed" { print $1 }')
+ctr snapshots prepare dated "$chain"
+upper=$(ctr snapshots mounts /t dated | sed -n 's/.*upperdir=\([^,]*\).*/\1/p')
+echo new >"$upper/new"
+SOURCE_DATE_EPOCH=86400 try ctr snapshots diff --media-type application/vnd.oci.image.layer.v1.tar dated
+like "$status $(tar -tvf "$work/out")" "^0 .* 1970-01-02 00:00 new" "SOURCE_DATE_EPOCH bounds a layer's times in the daemon"
+SOURCE_DATE_EPOCH=86400 try ctr images convert --uncompress "$image_name" dated:1
+is "$status/$(ctr images inspect dated:1 | grep -c 'Updated: 1970-01-02 00:00:00 ')" 0/1 "and dates what convert makes"
+ctr snapshots rm dated
+ctr images rm --sync dated:1 >/dev/null
+# The daemon collects at its own time, an hour from now.
+layer=$(ctr content ls -q 'labels."containerd.io/uncompressed"')
+try ctr content prune references --async
+is "$status/$out$err" "0/" "content prune references --async"
+is "$(ctr content ls | grep -c gc.ref.content.l.0)/$(ctr content ls -q | grep -cx "$layer")" 0/1 "takes labels, and leaves the blob to a later collection"
+try ctr system gc
+is "$(ctr content ls -q | grep -cx "$layer")" 0 "that removes it"
 head -c 100000 /dev/urandom | ctr content ingest --expected-size 100000 stray
 try ctr system gc
 like "$status/$out" "^0/removed 1 blob; freed 97" "system gc"
