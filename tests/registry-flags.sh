@@ -86,6 +86,15 @@ like "$err" "> HEAD /v2/ok/manifests/1 HTTP/1.1.*< HTTP/1.1 200" "--http-dump al
 is "$(grep -c 'msg="\* ' <<<"$err")" 0 "and no connections"
 like "$(grep -c 'msg="\* ' <<<"$trace")" "^[1-9]" "which --http-trace does"
 forget
+# containerd's hosts.toml may say what no command of ctr asks for.
+mkdir -p "$work/hosts/$at"
+printf '[host."http://%s"]\n  capabilities = ["pull", "resolve", "referrers"]\n' "$at" >"$work/hosts/$at/hosts.toml"
+try ctr images pull -q --hosts-dir "$work/hosts" "$at/ok:1"
+is "$status/$err" "0/" "a host that also has referrers"
+forget
+printf 'server = "http://%s"\ncapabilities = ["referrers"]\n' "$at" >"$work/hosts/$at/hosts.toml"
+try ctr images pull -q --hosts-dir "$work/hosts" "$at/ok:1"
+is "$status/$err" "1/ctr: pull \"$at/ok:1\": no host of $at can resolve, says its hosts.toml" "one that has nothing else is not asked for images"
 read -r port _ _ _ <"$work/hostile/ports"
 try ctr content fetch-object --plain-http "127.0.0.1:$port/bearer/x:t"
 like "$status/$err" "^1/.*unauthenticated" "a token is wanted"
