@@ -104,6 +104,10 @@ try ctr -n two images pull -q --platform $host --platform $other nginx:alpine
 is "$status/$(n_content two)" 0/11 "--platform twice"
 try ctr -n all images pull -q --all-metadata nginx:alpine
 is "$status/$(n_content all)" 0/10 "--all-metadata"
+try ctr -n all2 content fetch -q --all-metadata nginx:alpine
+is "$status/$(n_content all2)" 0/10 "content fetch --all-metadata"
+try ctr -n all2 images pull -q -k nginx:alpine
+is "$status/$err" "0/" "pull -k of a registry without TLS"
 try ctr -n serial images pull -q --max-concurrent-downloads 1 nginx:alpine
 is "$status/$(n_content serial)" 0/6 "--max-concurrent-downloads"
 try ctr -n tls images pull -q --tlscacert "$work/none.pem" nginx:alpine

@@ -232,6 +232,13 @@ is "$(tar -tzf "$work/out")" new "snapshots diff of two, compressed"
 kept=sha256:$(sha256sum "$work/out" | cut -d' ' -f1)
 try ctr -n img content ls "labels.a==b"
 like "$out" "$kept" "--keep keeps it, with its label"
+try ctr -n img snapshots diff --ref my-own-ref "$top" change
+is "$status/$(tar -tzf "$work/out")/$(ctr -n img content active | tail -n +2)" "0/new/" "snapshots diff --ref"
+try ctr -n img snapshots prepare --mounts two "$top"
+ok "snapshots prepare --mounts is JSON" python3 -c 'import json, sys; m = json.load(open(sys.argv[1]))[0]; assert m["Type"] == "overlay" and len(m["Options"]) > 2' "$work/out"
+ctr -n img snapshots rm two
+try ctr -n img content active --timeout 5s --root "$work/none" x
+is "$status" 0 "content active with the flags that containerd's has, and does not use either"
 try ctr -n img system gc
 is "$(ctr -n img content ls -q | sort)" "$(printf '%s\n' "$before" "$kept" | sort)" "the other one is gone"
 is "$(ctr -n img snapshots ls | grep -c view)" 0 "and no view is left"

@@ -82,6 +82,24 @@ done
 forget
 is "$(left)" "" "the native snapshotter's can be removed"
 
+try ctr images import --no-unpack --digests --skip-digest-for-named --label a=b --label c "$work/oci.tar"
+is "$status/$err$(ctr images ls | awk 'NR > 1 { print $1, $NF }')" "0/docker.io/library/made:1 a=b,c=true" "--skip-digest-for-named, --label"
+try ctr images import --no-unpack --digests "$work/oci.tar"
+is "$(ctr images ls -q | sed 's/[0-9a-f]\{64\}/D/' | paste -sd,)" "docker.io/library/made:1,import-$(date +%Y-%m-%d)@sha256:D" "--digests: the digest beside the name"
+forget
+
+try ctr images import --discard-unpacked-layers "$work/oci.tar"
+is "$status/$err" "0/" "--discard-unpacked-layers"
+is "$(ctr content ls | grep -c 'gc.ref.content.l.')" 0 "no label keeps the layers"
+ctr system gc >/dev/null
+is "$(ctr content ls -q | wc -l)/$(ctr snapshots ls | tail -n +2 | wc -l)" 2/2 "a collection leaves manifest, config and snapshots"
+like "$(ctr images check)" "incomplete \(1/3\).* true" "check tells what is not here, and that it is unpacked"
+try ctr images usage made:1
+is "$status" 0 "it is used as any other"
+try ctr images import "$work/oci.tar"
+is "$status/$(ctr content ls -q | wc -l)/$(ctr images check -q)" "0/4/docker.io/library/made:1" "an import without it brings them back"
+forget
+
 try ctr images import --no-unpack "$work/oci.tar"
 is "$status/$out/$(ctr snapshots ls | tail -n +2)" "0//" "--no-unpack"
 forget
