@@ -114,6 +114,10 @@ like "$(get /metrics | grep '^gantry_plugin_up')" 'plugin="metadata-lmdb"\} 1' "
 # --- the debug socket -----------------------------------------------------------------------------
 is "$(stat -c %a "$work/state/debug.sock")" 600 "the debug socket is its owner's alone"
 like "$(debug /)" "/debug/threads" "an index"
+chmod 666 "$work/state/debug.sock"
+is "$(setpriv --reuid 65534 --regid 65534 --clear-groups curl -s -m 20 --unix-socket "$work/state/debug.sock" http://debug/)" "" \
+	"another user gets nothing, whatever the socket's mode"
+chmod 600 "$work/state/debug.sock"
 like "$(debug /debug/plugins)" "io.containerd.snapshotter.v1 +overlayfs +ok" "plugins"
 is "$(debug /debug/threads | awk 'NR > 1' | wc -l)" "$(ls "/proc/$gantryd_pid/task" | wc -l)" "threads"
 g_ctr events >/dev/null 2>&1 &

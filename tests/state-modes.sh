@@ -33,12 +33,33 @@ is "$(modes)" "$want" "modes under umask 000"
 is "$(find "$work/root" "$work/state" -xdev ! -type l ! -path '*/rootfs/*' ! -path '*/snapshots/*/fs/*' -perm /022 | head)" "" \
 	"nothing can be written by others"
 
+python=$(PATH=/usr/bin:/bin command -v python3) # one that everybody may run
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 refuses() { ! nobody "$@" 2>/dev/null; }
 ok "another user does not reach the root file system" refuses ls "$bundles/$ns/c1/rootfs"
 ok "nor the snapshots" refuses ls "$work/root/io.containerd.snapshotter.v1.overlayfs"
 ok "nor the sockets" refuses ls "$work/state/s"
-ok "nor one of them by name" refuses python3 -c 'import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$work"/state/s/*
+ok "nor one of them by name" refuses "$python" -c 'import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$work"/state/s/*
+
+# A stranger whom the modes let through is not served all the same.
+cat >"$work/call.py" <<'EOF'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(20)
+s.connect(sys.argv[1])
+body = b"\x0a\x17containerd.task.v2.Task\x12\x07Connect"
+try:
+    s.sendall(len(body).to_bytes(4, "big") + b"\0\0\0\x01\x01\0" + body)
+    answer = s.recv(10)
+except ConnectionError:
+    answer = b""
+print("an answer" if answer else "none")
+EOF
+chmod 755 "$work" "$work/state" "$work/state/s"
+chmod 666 "$work"/state/s/*
+is "$("$python" "$work/call.py" "$work"/state/s/*)" "an answer" "root calls a shim"
+is "$(nobody "$python" "$work/call.py" "$work"/state/s/*)" none "another user does not, whatever the modes"
+chmod 600 "$work"/state/s/* # a shim makes its socket once
 
 chmod 777 "$work/root" "$work/state" "$work/state/s" "$bundles" "$bundles/$ns"
 ok "run once more" ctr run --rm $B c2 true </dev/null
