@@ -3,7 +3,7 @@
 # Runs every test, from a fresh Debian 12 (as root): installs what is missing; builds with gcc, runs
 # units, conformance suites and system tests; builds with clang; builds with ASan and UBSan and runs
 # units and conformance suites under them. The last line counts: "N passed, N failed, N skipped".
-#   scripts/test.sh [gcc|clang|sanitizers]...     default: all three
+#   scripts/test.sh [gcc|clang|sanitizers|threads]...     default: the first three; threads: TSan
 set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 what=${*:-gcc clang sanitizers}
@@ -60,15 +60,17 @@ run_clang() {
 	count "$top/build-clang"
 }
 
-run_sanitizers() {
-	say "ASan and UBSan: build, unit tests, conformance suites"
-	build "$top/build-san" CC=gcc CXX=g++ --enable-sanitizers=address,undefined ||
-		{ failed "build with sanitizers"; return; }
+sanitized() { # folder, which
+	say "$2 sanitizers: build, unit tests, conformance suites"
+	build "$1" CC=gcc CXX=g++ --enable-sanitizers="$2" || { failed "build with $2 sanitizers"; return; }
 	make -k -j"$jobs" check-units >check.log 2>&1
 	make -k -j"$jobs" check-conformance >>check.log 2>&1
-	[ -f test-suite.log ] || { tail -n 30 check.log; failed "make check (sanitizers)"; }
-	count "$top/build-san"
+	[ -f test-suite.log ] || { tail -n 30 check.log; failed "make check ($2 sanitizers)"; }
+	count "$1"
 }
+
+run_sanitizers() { sanitized "$top/build-san" address,undefined; }
+run_threads() { sanitized "$top/build-threads" thread; }
 
 "$top/scripts/setup.sh" --tests || exit 1
 cd "$top" || exit 1

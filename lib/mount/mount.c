@@ -46,23 +46,28 @@ static enum gt_class mount_class(int err)
 	}
 }
 
+#ifdef GT_THREADS_SANITIZED
+#define CHILD_MEMORY 0 /* a copy of ours */
+#else
+#define CHILD_MEMORY CLONE_VM
+#endif
+
 struct mount_args {
 	const char *source, *target, *type, *data;
 	unsigned long flags;
 	const char *chdir;
-	int err;
 };
 
 /*
  * Runs in the caller's memory but with a working directory of its own, while the caller is
- * stopped.
+ * stopped. Returns errno, which fits into a status.
  */
 __attribute__((no_sanitize("address", "thread", "undefined"))) static int mount_child(void *arg)
 {
-	struct mount_args *a = arg;
+	const struct mount_args *a = arg;
 
 	if (chdir(a->chdir) < 0 || mount(a->source, a->target, a->type, a->flags, a->data) < 0)
-		a->err = errno;
+		return errno;
 	return 0;
 }
 
@@ -75,18 +80,17 @@ static int mount_from(struct mount_args *a)
 	enum { STACK = 64 << 10 };
 	gt_autofree char *stack = gt_xmalloc(STACK);
 	sigset_t all, old;
+	int status = 0, err;
 	pid_t pid;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = clone(mount_child, stack + STACK, CLONE_VM | CLONE_VFORK, a);
-	if (pid < 0)
-		a->err = errno;
-	else
-		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-			;
+	pid = clone(mount_child, stack + STACK, CHILD_MEMORY | CLONE_VFORK, a);
+	while (pid >= 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	err = pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return a->err;
+	return err;
 }
 
 /* Flags that the mount at 'target' has from its source; a user namespace cannot take them away. */
@@ -138,6 +142,7 @@ static struct gt_error *mount_at(const struct gt_mount *m, const struct mount_op
 		.flags = o->flags,
 		.chdir = o->chdir,
 	};
+	int err = 0;
 
 	GT_TRY(mount_options_data(o, &data));
 	if (data.len)
@@ -148,11 +153,11 @@ static struct gt_error *mount_at(const struct gt_mount *m, const struct mount_op
 		a.source = device;
 	}
 	if (o->chdir)
-		mount_from(&a);
+		err = mount_from(&a);
 	else if (mount(a.source, a.target, a.type, a.flags, a.data) < 0)
-		a.err = errno;
-	if (a.err)
-		return gt_error_errno(mount_class(a.err), a.err, "mount %s %s at %s (%s)", m->type,
+		err = errno;
+	if (err)
+		return gt_error_errno(mount_class(err), err, "mount %s %s at %s (%s)", m->type,
 				      m->source, target, data.s);
 	if ((o->flags & MS_BIND) && !(o->flags & MS_REMOUNT) && (o->flags & PER_MOUNT_FLAGS)) {
 		struct gt_error *e = bind_flags(m, o, target);

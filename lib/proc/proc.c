@@ -18,6 +18,13 @@
 #include <sys/wait.h>
 
 #define CHILD_STACK (256 * 1024)
+#ifdef GT_THREADS_SANITIZED /* the child has a copy of our memory, but for its stack */
+#define CHILD_STACK_MAP MAP_SHARED
+#define CHILD_MEMORY 0
+#else
+#define CHILD_STACK_MAP MAP_PRIVATE
+#define CHILD_MEMORY CLONE_VM
+#endif
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum step { STEP_SESSION, STEP_PARENT, STEP_FDS, STEP_CWD, STEP_EXEC };
@@ -30,9 +37,15 @@ static const char *const step_names[] = {
 	[STEP_EXEC] = "run",
 };
 
+/* How far the child came; at the bottom of its stack. */
+struct child_result {
+	enum step step;
+	int err;
+};
+
 /*
  * What the child works on. It shares our memory until it execs, so all of it is made before, and the
- * child only makes system calls and writes its result here.
+ * child only makes system calls and writes its result.
  */
 struct child {
 	const struct gt_proc_spec *spec;
@@ -41,8 +54,7 @@ struct child {
 	struct gt_proc_fd *fds; /* sorted by 'to', the three standard ones first */
 	size_t n_fds;
 	pid_t parent;
-	enum step step;
-	int err;
+	struct child_result *result;
 };
 
 /* Handlers of ours must be gone before signals are let in: they would run on our memory. */
@@ -89,23 +101,23 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) static int child_
 	struct child *c = arg;
 
 	reset_signals();
-	c->step = STEP_SESSION;
+	c->result->step = STEP_SESSION;
 	if (c->spec->new_session && setsid() < 0)
 		goto fail;
-	c->step = STEP_PARENT;
+	c->result->step = STEP_PARENT;
 	if (c->spec->die_with_parent) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 			goto fail;
 		if (getppid() != c->parent)
 			_exit(127);
 	}
-	c->step = STEP_FDS;
+	c->result->step = STEP_FDS;
 	if (place_fds(c) < 0)
 		goto fail;
-	c->step = STEP_CWD;
+	c->result->step = STEP_CWD;
 	if (c->spec->cwd && chdir(c->spec->cwd) < 0)
 		goto fail;
-	c->step = STEP_EXEC;
+	c->result->step = STEP_EXEC;
 	errno = ENOENT;
 	for (char **p = c->paths; *p; p++) {
 		int before = errno;
@@ -117,7 +129,7 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) static int child_
 			errno = EACCES;
 	}
 fail:
-	c->err = errno;
+	c->result->err = errno;
 	_exit(127);
 }
 
@@ -150,32 +162,35 @@ static struct gt_error *clone_child(struct child *c, struct gt_proc *out)
 	const char *name = c->spec->argv[0];
 	uint64_t all = ~UINT64_C(0), old;
 	void *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+			   CHILD_STACK_MAP | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	struct child_result result;
 	int pidfd = -1, err;
 	pid_t pid;
 
 	if (stack == MAP_FAILED)
 		return gt_error_errno(GT_RESOURCE_EXHAUSTED, errno, "map a stack to run %s", name);
 	c->parent = getpid();
+	c->result = stack;
 	/* By the raw call: libc's leaves its own two signals unblocked. */
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
 	pid = clone(child_main, (char *)stack + CHILD_STACK,
-		    CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, c, &pidfd);
+		    CHILD_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, c, &pidfd);
 	err = errno;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	result = *c->result;
 	munmap(stack, CHILD_STACK);
 	if (pid < 0)
 		return gt_error_errno(GT_RESOURCE_EXHAUSTED, err, "start a process for %s", name);
-	if (c->err) {
+	if (result.err) {
 		enum gt_class cls = GT_UNKNOWN;
 
 		waitid(P_PIDFD, pidfd, &(siginfo_t){ 0 }, WEXITED);
 		close(pidfd);
-		if (c->err == ENOENT && (c->step == STEP_EXEC || c->step == STEP_CWD))
+		if (result.err == ENOENT && (result.step == STEP_EXEC || result.step == STEP_CWD))
 			cls = GT_NOT_FOUND;
-		else if (c->err == EACCES || c->err == EPERM)
+		else if (result.err == EACCES || result.err == EPERM)
 			cls = GT_PERMISSION_DENIED;
-		return gt_error_errno(cls, c->err, "%s %s", step_names[c->step], name);
+		return gt_error_errno(cls, result.err, "%s %s", step_names[result.step], name);
 	}
 	*out = (struct gt_proc){ .pid = pid, .pidfd = pidfd };
 	return NULL;
