@@ -80,8 +80,9 @@ static void close_on_exec(struct lmdb_store *s)
 
 		for (const char *p = ent->d_name; *p >= '0' && *p <= '9' && n < INT_MAX / 10 - 9; p++)
 			n = n * 10 + (*p - '0');
-		if (ent->d_name[0] != '.' && fstat(n, &st) == 0 && st.st_ino == file.st_ino &&
-		    st.st_dev == file.st_dev)
+		/* by its name there: nothing is done to what other threads open and close meanwhile */
+		if (ent->d_name[0] != '.' && fstatat(dirfd(d), ent->d_name, &st, 0) == 0 &&
+		    st.st_ino == file.st_ino && st.st_dev == file.st_dev)
 			fcntl(n, F_SETFD, FD_CLOEXEC);
 	}
 	if (d)
