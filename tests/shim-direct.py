@@ -765,6 +765,8 @@ def test_sandbox():
     me = (1, "pod")
     status = lambda: dict(decode(call("SandboxStatus", me)[2]))
     same(call("PingSandbox", me)[:2], (5, "sandbox pod: not found"), "no sandbox yet")
+    for method in ("StartSandbox", "StopSandbox", "WaitSandbox", "SandboxStatus", "Platform", "SandboxMetrics", "ShutdownSandbox"):
+        same(call(method, me)[:2], (5, "sandbox pod: not found"), "%s: nor does it harm" % method)
     same(call("CreateSandbox", (1, "a/b"), (2, path))[0], 3, "a bad id")
     same(call("CreateSandbox", me, (2, "relative"))[0], 3, "a relative bundle")
     code, text, _ = call("CreateSandbox", me, (2, path), (5, "/no/such/netns"))
