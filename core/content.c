@@ -29,27 +29,6 @@ void gt_ingest_info_done(struct gt_ingest_info *i)
 	*i = (struct gt_ingest_info){ 0 };
 }
 
-struct gt_error *gt_digest_check(const char *digest)
-{
-	static const struct {
-		const char *prefix;
-		size_t hex;
-	} algorithms[] = { { "sha256:", 64 }, { "sha384:", 96 }, { "sha512:", 128 } };
-
-	for (size_t i = 0; digest && i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
-		size_t n = strlen(algorithms[i].prefix);
-
-		if (strncmp(digest, algorithms[i].prefix, n))
-			continue;
-		if (strlen(digest) == n + algorithms[i].hex &&
-		    strspn(digest + n, "0123456789abcdef") == algorithms[i].hex)
-			return NULL;
-		break;
-	}
-	return gt_error_new(GT_INVALID_ARGUMENT, "\"%.200s\" is no digest such as sha256:HEX",
-			    digest ? digest : "");
-}
-
 struct gt_error *gt_content_info(struct gt_content *c, struct gt_call *call, const char *digest,
 				 struct gt_blob_info *out)
 {

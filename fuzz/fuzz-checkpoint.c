@@ -13,7 +13,7 @@
 #include <client/image.h>
 #include <gantry/api-blobs.h>
 #include <gantry/api-images.h>
-#include <oci/digest.h>
+#include <gantry/hash.h>
 
 #include <ctype.h>
 #include <string.h>

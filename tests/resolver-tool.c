@@ -12,10 +12,10 @@
 #include <config.h>
 
 #include <core/host.h>
-#include <oci/digest.h>
 
 #include <gantry/buf.h>
 #include <gantry/file.h>
+#include <gantry/hash.h>
 #include <gantry/resolver.h>
 
 #include <errno.h>
@@ -156,6 +156,7 @@ static struct gt_error *push(struct tool *t, char **args)
 	struct gt_push_options p = GT_PUSH_OPTIONS_INIT;
 	gt_autofd int fd = open(args[1], O_RDONLY | O_CLOEXEC);
 	struct file_reader reader = { .base.ops = &ops, .fd = fd };
+	gt_autoptr(gt_hash) hash = NULL;
 	gt_autofree char *digest = NULL;
 	struct gt_descriptor d = { .media_type = args[2] };
 	enum gt_push_end end;
@@ -163,7 +164,9 @@ static struct gt_error *push(struct tool *t, char **args)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return gt_error_errno(GT_NOT_FOUND, errno, "open %s", args[1]);
-	GT_TRY(gt_digest_of_file(fd, 0, st.st_size, &t->call, &digest));
+	GT_TRY(gt_hash_new("sha256", &hash));
+	GT_TRY(gt_hash_add_file(hash, fd, 0, st.st_size, &t->call));
+	digest = gt_hash_digest(hash);
 	d.digest = digest;
 	d.size = reader.size = st.st_size;
 	p.from = &t->from;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -33,20 +32,6 @@ char *content_bytes(unsigned seed, size_t len)
 		p[i] = (char)x;
 	}
 	return p;
-}
-
-char *content_digest(const void *data, size_t len)
-{
-	gt_auto(gt_buf) b = GT_BUF_INIT;
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (!EVP_Digest(data, len, md, &n, EVP_sha256(), NULL))
-		abort();
-	gt_buf_adds(&b, "sha256:");
-	for (unsigned i = 0; i < n; i++)
-		gt_buf_addf(&b, "%02x", md[i]);
-	return gt_buf_detach(&b);
 }
 
 struct gt_error *content_store(struct gt_content *c, const char *ref, const void *data, size_t len,
@@ -77,7 +62,7 @@ bool content_verify(struct gt_content *c, const char *digest)
 	}
 	if (strncmp(digest, "sha256:", 7)) /* one that the suite made by a known digest */
 		return true;
-	is = content_digest(data, len);
+	is = gt_digest_of(data, len);
 	return !strcmp(is, digest);
 }
 
@@ -194,7 +179,7 @@ static void remove_all(struct gt_content *c)
 
 static void test_threads(struct gt_content *c)
 {
-	gt_autofree char *data = content_bytes(20, 500000), *digest = content_digest(data, 500000);
+	gt_autofree char *data = content_bytes(20, 500000), *digest = gt_digest_of(data, 500000);
 	struct race r = { .c = c, .data = data, .len = 500000 };
 	struct gt_call call = GT_CALL_INIT;
 
@@ -233,7 +218,7 @@ static void test_lock_of_other(struct gt_content *c)
 {
 	struct suite_child child = { .name = "hold" };
 	struct gt_call call = GT_CALL_INIT;
-	gt_autofree char *data = content_bytes(30, 300000), *digest = content_digest(data, 300000);
+	gt_autofree char *data = content_bytes(30, 300000), *digest = gt_digest_of(data, 300000);
 	gt_autoptr(gt_writer) w = NULL;
 	struct gt_ingest_info info = { 0 };
 	int64_t at;
@@ -393,7 +378,7 @@ static int child_fill(struct gt_content *c)
 		e = gt_writer_write(w, data + at, block);
 	if (e)
 		return 7;
-	want = content_digest(data, at + block);
+	want = gt_digest_of(data, at + block);
 	e = gt_writer_commit(w, at + block, want, NULL);
 	if (e)
 		return 8;

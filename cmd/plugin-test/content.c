@@ -241,8 +241,8 @@ static void test_resume(struct gt_content *c)
 {
 	struct gt_call call = GT_CALL_INIT;
 	gt_autoptr(gt_writer) w = NULL;
-	gt_autofree char *data = content_bytes(7, 300000), *want = content_digest(data, 300000);
-	gt_autofree char *half = content_digest(data, 100000), *got = NULL;
+	gt_autofree char *data = content_bytes(7, 300000), *want = gt_digest_of(data, 300000);
+	gt_autofree char *half = gt_digest_of(data, 100000), *got = NULL;
 	struct gt_ingest_info info = { 0 }, before = { 0 };
 
 	if (!suite_class(gt_content_writer(c, &call, "resume", 300000, NULL, &w), GT_OK, "writer"))
@@ -278,7 +278,7 @@ static void test_truncate(struct gt_content *c)
 
 	gt_buf_add(&kept, data, 12345);
 	gt_buf_add(&kept, "tail", 4);
-	want = content_digest(kept.s, kept.len);
+	want = gt_digest_of(kept.s, kept.len);
 	if (!suite_class(gt_content_writer(c, &call, "truncate", 0, NULL, &w), GT_OK, "writer"))
 		return;
 	suite_class(gt_writer_write(w, "xyz", 3), GT_OK, "write");
@@ -304,7 +304,7 @@ static void test_write_from(struct gt_content *c, const char *dir)
 	struct gt_call call = GT_CALL_INIT;
 	const size_t len = 3 * 1024 * 1024 + 17;
 	gt_autoptr(gt_writer) w = NULL;
-	gt_autofree char *data = content_bytes(9, len), *want = content_digest(data + 5, len - 10);
+	gt_autofree char *data = content_bytes(9, len), *want = gt_digest_of(data + 5, len - 10);
 	gt_autofree char *path = gt_strf("%s/source", dir);
 	gt_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 

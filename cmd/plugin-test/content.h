@@ -9,8 +9,6 @@
 
 /* 'len' bytes that 'seed' determines, as new memory. */
 char *content_bytes(unsigned seed, size_t len);
-/* Their digest "sha256:HEX", as a new string; made by libcrypto, not by the plugin. */
-char *content_digest(const void *data, size_t len);
 /* Writes and commits them. '*digest' may be NULL. */
 GT_MUST_USE struct gt_error *content_store(struct gt_content *c, const char *ref, const void *data,
 					   size_t len, char **digest);

@@ -9,7 +9,6 @@
 #include <gantry/file.h>
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -133,15 +132,7 @@ struct gt_writer *differ_writer(struct gt_buf *to, size_t room)
 
 char *differ_digest(const struct gt_buf *b)
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
-	gt_auto(gt_buf) out = GT_BUF_INIT;
-	unsigned n = 0;
-
-	EVP_Digest(b->s, b->len, md, &n, EVP_sha256(), NULL);
-	gt_buf_adds(&out, "sha256:");
-	for (unsigned i = 0; i < n; i++)
-		gt_buf_addf(&out, "%02x", md[i]);
-	return gt_buf_detach(&out);
+	return gt_digest_of(b->s, b->len);
 }
 
 struct gt_error *differ_apply(struct differ_rig *r, const char *media_type,

@@ -10,7 +10,6 @@
 #include <gantry/buf.h>
 #include <gantry/resolver.h>
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,15 +60,7 @@ static void memory_close(struct gt_reader *reader)
 
 static char *digest_of(const struct gt_buf *b)
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
-	struct gt_buf out = GT_BUF_INIT;
-	unsigned n = 0;
-
-	EVP_Digest(b->s, b->len, md, &n, EVP_sha256(), NULL);
-	gt_buf_adds(&out, "sha256:");
-	for (unsigned i = 0; i < n; i++)
-		gt_buf_addf(&out, "%02x", md[i]);
-	return gt_buf_detach(&out);
+	return gt_digest_of(b->s, b->len);
 }
 
 static struct gt_descriptor describe(const struct gt_buf *b, const char *type)

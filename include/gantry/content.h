@@ -12,6 +12,7 @@
 #define GANTRY_CONTENT_H
 
 #include <gantry/call.h>
+#include <gantry/hash.h>
 #include <gantry/plugin.h>
 
 #include <sys/types.h>
@@ -181,8 +182,5 @@ GT_MUST_USE struct gt_error *gt_writer_commit(struct gt_writer *w, int64_t size,
 					      const char *expected, char **digest);
 void gt_writer_free(struct gt_writer *w);
 GT_DEFINE_AUTOPTR(gt_writer)
-
-/* INVALID_ARGUMENT unless 'digest' is "ALG:HEX" with a known ALG and the right length. */
-GT_MUST_USE struct gt_error *gt_digest_check(const char *digest);
 
 #endif

@@ -5,13 +5,13 @@
 
 #include <gantry/api-blobs.h>
 #include <gantry/buf.h>
+#include <gantry/hash.h>
 
 #include <archive/blob.h>
 #include <client/image.h>
 #include <client/ingest.h>
 #include <client/lease.h>
 #include <client/parallel.h>
-#include <oci/digest.h>
 #include <oci/json.h>
 #include <string.h>
 

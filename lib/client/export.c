@@ -5,10 +5,10 @@
 
 #include <gantry/api-blobs.h>
 #include <gantry/file.h>
+#include <gantry/hash.h>
 
 #include <archive/tar-write.h>
 #include <client/image.h>
-#include <oci/digest.h>
 #include <oci/json.h>
 #include <oci/reference.h>
 #include <string.h>
@@ -351,7 +351,7 @@ static struct gt_error *copy_blob(struct export *x, const struct entry *e, char 
 		GT_TRY(gt_file_write_all(x->fd, chunk, n, "archive"));
 		at += n;
 	}
-	return gt_error_wrap(gt_hash_check(h), "blob %s is damaged", e->digest);
+	return gt_error_wrap(gt_hash_check(h, e->digest), "blob %s is damaged", e->digest);
 }
 
 static struct gt_error *write_entry(struct export *x, const struct entry *e, char *chunk)

@@ -4,10 +4,10 @@
 #include <client/fetch.h>
 
 #include <gantry/buf.h>
+#include <gantry/hash.h>
 #include <gantry/log.h>
 
 #include <client/ingest.h>
-#include <oci/digest.h>
 #include <oci/document.h>
 #include <string.h>
 

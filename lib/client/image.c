@@ -5,7 +5,7 @@
 
 #include <gantry/api-snapshots.h>
 
-#include <oci/digest.h>
+#include <oci/chain.h>
 #include <string.h>
 
 #define INDEX_DEPTH 8

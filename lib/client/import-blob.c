@@ -5,12 +5,12 @@
 #include <client/import-private.h>
 
 #include <gantry/api-blobs.h>
+#include <gantry/hash.h>
 #include <gantry/log.h>
 
 #include <archive/blob.h>
 #include <client/ingest.h>
 #include <client/lease.h>
-#include <oci/digest.h>
 #include <search.h>
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #include <client/import-private.h>
 
 #include <gantry/content.h>
+#include <gantry/hash.h>
 
-#include <oci/digest.h>
 #include <oci/reference.h>
 #include <string.h>
 
@@ -17,8 +17,9 @@
 static struct gt_error *layer_digest(struct import *m, const struct import_entry *e,
 				     const char *diff_id, const char *media_type, char **out)
 {
-	struct gt_error *err;
+	gt_autoptr(gt_hash) hash = NULL;
 	gt_autofree char *named = NULL;
+	struct gt_error *err;
 
 	if (e->offset < 0) {
 		*out = gt_xstrdup(e->digest);
@@ -37,7 +38,10 @@ static struct gt_error *layer_digest(struct import *m, const struct import_entry
 		}
 		gt_error_free(err);
 	}
-	return gt_digest_of_file(m->fd, e->offset, e->size, m->call, out);
+	GT_TRY(gt_hash_new("sha256", &hash));
+	GT_TRY(gt_hash_add_file(hash, m->fd, e->offset, e->size, m->call));
+	*out = gt_hash_digest(hash);
+	return NULL;
 }
 
 /* It is in the content service when this returns. */

@@ -5,9 +5,9 @@
 #include <client/import-private.h>
 
 #include <gantry/api-blobs.h>
+#include <gantry/hash.h>
 
 #include <client/image.h>
-#include <oci/digest.h>
 #include <string.h>
 
 #define INDEX_DEPTH 8

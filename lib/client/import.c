@@ -5,13 +5,13 @@
 #include <client/import.h>
 
 #include <gantry/api-blobs.h>
+#include <gantry/hash.h>
 #include <gantry/log.h>
 
 #include <client/image.h>
 #include <client/import-private.h>
 #include <client/lease.h>
 #include <client/unpack.h>
-#include <oci/digest.h>
 #include <string.h>
 #include <time.h>
 

@@ -6,7 +6,7 @@
 #include <gantry/buf.h>
 
 #include <check.h>
-#include <oci/digest.h>
+#include <oci/chain.h>
 #include <oci/json.h>
 #include <string.h>
 #include <sys/resource.h>

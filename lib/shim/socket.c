@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define OPENSSL_SUPPRESS_DEPRECATED /* the plain functions link without the rest of the library */
 #include <config.h>
 
 #include <shim/socket.h>
 
 #include <gantry/buf.h>
+#include <gantry/hash.h>
 #include <gantry/strv.h>
-
-#include <openssl/sha.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,17 +56,9 @@ static char *join_clean(const char *const *parts, size_t n)
 char *gt_shim_socket_path(const char *dir, const char *grpc_address, const char *ns, const char *name)
 {
 	gt_autofree char *joined = join_clean((const char *const[]){ grpc_address, ns, name }, 3);
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	gt_auto(gt_buf) b = GT_BUF_INIT;
-	SHA256_CTX ctx;
+	gt_autofree char *digest = gt_digest_of(joined, strlen(joined));
 
-	SHA256_Init(&ctx);
-	SHA256_Update(&ctx, joined, strlen(joined));
-	SHA256_Final(digest, &ctx);
-	gt_buf_addf(&b, "%s/", dir);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		gt_buf_addf(&b, "%02x", digest[i]);
-	return gt_buf_detach(&b);
+	return gt_strf("%s/%s", dir, gt_digest_hex(digest));
 }
 
 bool gt_shim_socket_address(const char *path, int folder, struct sockaddr_un *out)

@@ -30,6 +30,13 @@ static struct gt_error *check_ref(const char *ref)
 	return NULL;
 }
 
+static char *folder_name(const char *ref)
+{
+	gt_autofree char *digest = gt_digest_of(ref, strlen(ref));
+
+	return gt_xstrdup(gt_digest_hex(digest));
+}
+
 static int open_folder(struct local_store *s, const char *name)
 {
 	return openat(s->ingests, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -59,7 +66,7 @@ struct gt_error *ingest_lock(struct local_store *s, const char *ref, bool make, 
 	gt_autofree char *folder = NULL;
 
 	GT_TRY(check_ref(ref));
-	folder = digest_of_string(ref);
+	folder = folder_name(ref);
 	for (;;) {
 		gt_autofd int fd = -1;
 		int err;
@@ -192,7 +199,7 @@ static struct gt_error *read_named(struct local_store *s, const char *name,
 									  : GT_UNKNOWN,
 				      errno, "open ingest folder %s", name);
 	GT_TRY(ingest_read(dir, out));
-	hash = digest_of_string(out->ref);
+	hash = folder_name(out->ref);
 	if (strcmp(hash, name))
 		e = gt_error_new(GT_NOT_FOUND, "the folder %s has the ref of another", name);
 	if (e)
@@ -209,7 +216,7 @@ struct gt_error *ingest_status(struct gt_content *c, struct gt_call *call, const
 
 	(void)call;
 	GT_TRY(check_ref(ref));
-	name = digest_of_string(ref);
+	name = folder_name(ref);
 	e = read_named(s, name, out);
 	if (gt_error_class(e) != GT_NOT_FOUND)
 		return e;

@@ -5,7 +5,6 @@
 
 #include <gantry/file.h>
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +76,6 @@ struct gt_error *local_open(const struct gt_init *init, struct gt_content **out)
 
 	s->durable = init->durability == GT_DURABILITY_FULL;
 	s->blobs = s->ingests = -1;
-	digest_init(s);
 	e = gt_file_mkdirs(path, 0700);
 	if (!e)
 		e = open_folder(AT_FDCWD, path, &root);
@@ -115,6 +113,18 @@ char *local_blob_path(const char *digest)
 
 	*strchr(path, ':') = '/';
 	return path;
+}
+
+char *local_blob_folder(const char *digest)
+{
+	return gt_xstrndup(digest, strcspn(digest, ":"));
+}
+
+struct gt_error *local_sync_blobs(struct local_store *s, const char *digest)
+{
+	gt_autofree char *folder = local_blob_folder(digest);
+
+	return local_sync_folder(s->blobs, folder);
 }
 
 static struct gt_error *no_content(const char *digest, int err)
@@ -245,7 +255,7 @@ static struct gt_error *store_removals(struct local_store *s, const char *digest
 {
 	if (!s->durable || atomic_fetch_add(&s->removals, 1) % REMOVALS != REMOVALS - 1)
 		return NULL;
-	return local_sync_folder(s->blobs, s->algs[digest_alg_of(s, digest)].name);
+	return local_sync_blobs(s, digest);
 }
 
 struct gt_error *local_remove(struct gt_content *c, struct gt_call *call, const char *digest)
@@ -261,40 +271,34 @@ struct gt_error *local_remove(struct gt_content *c, struct gt_call *call, const 
 	return store_removals(s, digest);
 }
 
-static bool is_hex(const char *s, size_t len)
+static bool is_digest(const char *digest)
 {
-	if (strlen(s) != len)
-		return false;
-	for (; *s; s++)
-		if (!isxdigit((unsigned char)*s) || isupper((unsigned char)*s))
-			return false;
-	return true;
+	gt_autoptr(gt_error) e = gt_digest_check(digest);
+
+	return !e;
 }
 
-static struct gt_error *walk_folder(DIR *d, const struct digest_alg_info *alg,
-				    struct gt_call *call,
+static struct gt_error *walk_folder(DIR *d, const char *alg, struct gt_call *call,
 				    struct gt_error *(*fn)(void *, const struct gt_blob_info *),
 				    void *arg)
 {
 	struct dirent *ent;
 
 	while (errno = 0, (ent = readdir(d))) {
-		gt_autofree char *digest = NULL;
-		struct gt_blob_info info;
+		gt_autofree char *digest = gt_strf("%s:%s", alg, ent->d_name);
+		struct gt_blob_info info = { .digest = digest };
 		struct stat st;
 
 		GT_TRY(gt_call_check(call));
-		if (!is_hex(ent->d_name, alg->hex) ||
+		if (!is_digest(digest) ||
 		    fstatat(dirfd(d), ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode))
 			continue;
-		digest = gt_strf("%s:%s", alg->name, ent->d_name);
-		info = (struct gt_blob_info){ .digest = digest };
 		fill_info(&st, &info);
 		GT_TRY(fn(arg, &info));
 	}
 	if (errno)
-		return gt_error_errno(GT_UNKNOWN, errno, "list blobs of %s", alg->name);
+		return gt_error_errno(GT_UNKNOWN, errno, "list blobs of %s", alg);
 	return NULL;
 }
 
@@ -302,10 +306,11 @@ struct gt_error *local_walk(struct gt_content *c, struct gt_call *call,
 			    struct gt_error *(*fn)(void *arg, const struct gt_blob_info *info),
 			    void *arg)
 {
+	static const char *const algs[] = { "sha256", "sha384", "sha512" };
 	struct local_store *s = store_of(c);
 
-	for (size_t i = 0; i < DIGEST_ALG_COUNT; i++) {
-		int fd = openat(s->blobs, s->algs[i].name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+		int fd = openat(s->blobs, algs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		struct gt_error *e;
 		DIR *d;
 
@@ -313,12 +318,12 @@ struct gt_error *local_walk(struct gt_content *c, struct gt_call *call,
 			continue;
 		d = fd < 0 ? NULL : fdopendir(fd);
 		if (!d) {
-			e = gt_error_errno(GT_UNKNOWN, errno, "list blobs of %s", s->algs[i].name);
+			e = gt_error_errno(GT_UNKNOWN, errno, "list blobs of %s", algs[i]);
 			if (fd >= 0)
 				close(fd);
 			return e;
 		}
-		e = walk_folder(d, &s->algs[i], call, fn, arg);
+		e = walk_folder(d, algs[i], call, fn, arg);
 		closedir(d);
 		GT_TRY(e);
 	}

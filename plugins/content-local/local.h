@@ -16,7 +16,6 @@
 #include <gantry/buf.h>
 #include <gantry/content.h>
 
-#include <openssl/sha.h>
 #include <stdatomic.h>
 
 #define STORE_REF_MAX 65535 /* bytes of a ref */
@@ -25,29 +24,12 @@ struct local_config {
 	char *root;
 };
 
-enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_ALG_COUNT };
-
-struct digest_alg_info {
-	const char *name;
-	size_t hex; /* length of the digest in hex digits */
-};
-
-/* A digest being made. A plain value: a copy of it goes on by itself. */
-struct digest {
-	enum digest_alg alg;
-	union {
-		SHA256_CTX sha256;
-		SHA512_CTX sha512; /* sha384, too */
-	};
-};
-
 struct local_store {
 	struct gt_content base;
 	bool durable;
 	int blobs; /* folders */
 	int ingests;
 	atomic_uint removals; /* so far */
-	struct digest_alg_info algs[DIGEST_ALG_COUNT];
 };
 
 /* local.c: the store and its blobs. */
@@ -66,20 +48,10 @@ struct gt_error *local_has(struct local_store *s, const char *digest, bool *out)
 /* "sha256:abc" as "sha256/abc", the path below blobs. */
 char *local_blob_path(const char *digest);
 struct gt_error *local_sync_folder(int dirfd, const char *path);
-
-/* digest.c */
-void digest_init(struct local_store *s);
-void digest_start(struct digest *d, enum digest_alg alg);
-void digest_update(struct digest *d, const void *data, size_t len);
-/* The algorithm of a checked digest. */
-enum digest_alg digest_alg_of(const struct local_store *s, const char *digest);
-/* Hashes 'len' bytes of 'fd' at 'from' into 'd'; DATA_LOSS if the file is shorter. */
-struct gt_error *digest_feed_file(struct digest *d, int fd, int64_t from, int64_t len,
-				  const struct gt_call *call);
-/* What 'd' has seen so far, as "ALG:HEX", a new string; 'd' can go on. */
-char *digest_text(const struct digest *d, const char *alg);
-/* Hex SHA-256 of a string, a new string. */
-char *digest_of_string(const char *text);
+/* The name of the folder among blobs where a blob with this digest is, "sha256". */
+char *local_blob_folder(const char *digest);
+/* What happened to names of blobs in that folder is on disk then. */
+struct gt_error *local_sync_blobs(struct local_store *s, const char *digest);
 
 /* ingest.c: folders of ingests. */
 struct gt_error *ingest_status(struct gt_content *c, struct gt_call *call, const char *ref,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One ingest being written. Its digest is made on the way: 'ctx' has seen the first 'hashed' bytes of
+ * One ingest being written. Its digest is made on the way: 'hash' has seen the first 'hashed' bytes of
  * the file, which holds 'offset'. They differ after a truncate only, and after a digest of another
  * algorithm was asked for.
  */
@@ -27,8 +27,7 @@ struct local_writer {
 	int data;
 	char *name; /* of the folder */
 	struct gt_ingest_info info; /* .offset is the file's length */
-	enum digest_alg alg;
-	struct digest digest;
+	struct gt_hash *hash;
 	int64_t hashed;
 	int64_t flushed; /* writeback has begun up to here */
 	bool facts; /* startedat and the like are written */
@@ -45,7 +44,7 @@ static struct local_writer *writer_of(struct gt_writer *w)
 static void hash_restart(struct local_writer *w)
 {
 	w->hashed = 0;
-	digest_start(&w->digest, w->alg);
+	gt_hash_restart(w->hash);
 }
 
 static struct gt_error *hash_catch_up(struct local_writer *w, const struct gt_call *call)
@@ -54,7 +53,7 @@ static struct gt_error *hash_catch_up(struct local_writer *w, const struct gt_ca
 
 	if (w->hashed == w->info.offset)
 		return NULL;
-	e = digest_feed_file(&w->digest, w->data, w->hashed, w->info.offset - w->hashed, call);
+	e = gt_hash_add_file(w->hash, w->data, w->hashed, w->info.offset - w->hashed, call);
 	if (e) {
 		hash_restart(w);
 		return e;
@@ -97,7 +96,7 @@ static struct gt_error *append(struct local_writer *w, const char *p, size_t len
 		if (n < 0)
 			return gt_error_errno(gt_file_class(errno), errno, "write ingest %s at %lld",
 					      w->info.ref, (long long)w->info.offset);
-		digest_update(&w->digest, p, n);
+		gt_hash_add(w->hash, p, n);
 		w->info.offset += n;
 		w->hashed += n;
 		p += n;
@@ -212,7 +211,22 @@ static struct gt_error *local_digest(struct gt_writer *writer, char **out)
 	struct local_writer *w = writer_of(writer);
 
 	GT_TRY(hash_catch_up(w, NULL));
-	*out = digest_text(&w->digest, w->store->algs[w->alg].name);
+	*out = gt_hash_digest(w->hash);
+	return NULL;
+}
+
+/* From here on with the algorithm of this digest, if it is another. */
+static struct gt_error *hash_as(struct local_writer *w, const char *digest)
+{
+	gt_autofree char *now = gt_hash_digest(w->hash);
+	struct gt_hash *h;
+
+	if (!strncmp(now, digest, strcspn(now, ":") + 1))
+		return NULL;
+	GT_TRY(gt_hash_new(digest, &h));
+	gt_hash_free(w->hash);
+	w->hash = h;
+	w->hashed = 0;
 	return NULL;
 }
 
@@ -226,12 +240,10 @@ static struct gt_error *verify(struct local_writer *w, int64_t size, const char 
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "unexpected commit size %lld, expected %lld",
 				    (long long)w->info.offset, (long long)size);
-	if (expected && digest_alg_of(w->store, expected) != w->alg) {
-		w->alg = digest_alg_of(w->store, expected);
-		hash_restart(w);
-	}
+	if (expected)
+		GT_TRY(hash_as(w, expected));
 	GT_TRY(hash_catch_up(w, NULL));
-	digest = digest_text(&w->digest, w->store->algs[w->alg].name);
+	digest = gt_hash_digest(w->hash);
 	if (expected && strcmp(digest, expected))
 		return gt_error_new(GT_FAILED_PRECONDITION,
 				    "unexpected commit digest %s, expected %s", digest, expected);
@@ -247,8 +259,12 @@ static struct gt_error *drop_existing(struct local_writer *w, const char *digest
 }
 
 /* The folder of an algorithm that no blob had so far. */
-static struct gt_error *make_alg_folder(struct local_store *s, const char *alg)
+static struct gt_error *make_alg_folder(struct local_store *s, const char *digest)
 {
+	gt_autofree char *alg = local_blob_folder(digest);
+
+	if (!strcmp(alg, "sha256")) /* there since the store was made */
+		return NULL;
 	if (mkdirat(s->blobs, alg, 0755) == 0)
 		return s->durable ? local_sync_folder(s->blobs, ".") : NULL;
 	if (errno != EEXIST)
@@ -301,12 +317,11 @@ static struct gt_error *local_commit(struct gt_writer *writer, int64_t size, con
 		return drop_existing(w, made);
 	path = local_blob_path(made);
 	GT_TRY(seal(w));
-	if (w->alg != DIGEST_SHA256)
-		GT_TRY(make_alg_folder(s, s->algs[w->alg].name));
+	GT_TRY(make_alg_folder(s, made));
 	err = publish(w, path);
 	if (err == EEXIST) {
 		if (s->durable)
-			GT_TRY(local_sync_folder(s->blobs, s->algs[w->alg].name));
+			GT_TRY(local_sync_blobs(s, made));
 		return drop_existing(w, made);
 	}
 	if (err)
@@ -314,7 +329,7 @@ static struct gt_error *local_commit(struct gt_writer *writer, int64_t size, con
 	w->done = true;
 	ingest_drop(s, w->dir, w->name);
 	if (s->durable)
-		GT_TRY(local_sync_folder(s->blobs, s->algs[w->alg].name));
+		GT_TRY(local_sync_blobs(s, made));
 	if (digest)
 		*digest = gt_steal(&made);
 	return NULL;
@@ -332,6 +347,7 @@ static void local_writer_close(struct gt_writer *writer)
 		ingest_unlock(w->dir);
 	gt_ingest_info_done(&w->info);
 	free(w->name);
+	gt_hash_free(w->hash);
 	free(w->block);
 	free(w);
 }
@@ -411,6 +427,7 @@ struct gt_error *writer_open(struct gt_content *c, struct gt_call *call, const c
 {
 	struct local_store *s = (struct local_store *)c;
 	struct local_writer *w;
+	struct gt_hash *hash;
 	struct gt_error *e;
 	bool there;
 
@@ -422,13 +439,11 @@ struct gt_error *writer_open(struct gt_content *c, struct gt_call *call, const c
 		if (there)
 			return gt_error_new(GT_ALREADY_EXISTS, "content %s", expected);
 	}
+	GT_TRY(gt_hash_new(expected ? expected : "sha256", &hash));
 	w = gt_xcalloc(1, sizeof(*w));
 	*w = (struct local_writer){
-		.base.ops = &writer_ops, .store = s, .dir = -1, .data = -1
+		.base.ops = &writer_ops, .store = s, .dir = -1, .data = -1, .hash = hash
 	};
-	if (expected)
-		w->alg = digest_alg_of(s, expected);
-	hash_restart(w);
 	e = ingest_lock(s, ref, true, &w->dir, &w->name);
 	if (!e)
 		e = gt_error_wrap(resume(w, call, ref, total, expected), "ingest %s", ref);

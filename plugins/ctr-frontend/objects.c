@@ -8,9 +8,9 @@
 
 #include <gantry/api-blobs.h>
 #include <gantry/buf.h>
+#include <gantry/hash.h>
 
 #include <client/push.h>
-#include <oci/digest.h>
 
 #include <errno.h>
 
@@ -30,7 +30,7 @@ static struct gt_error *print(struct ctr *c, const struct ctr_registry *r, const
 	for (int64_t at = 0;; at += (int64_t)n) {
 		GT_TRY(gt_reader_pread(blob, chunk, CHUNK, at, &n));
 		if (!n)
-			return gt_hash_check(hash);
+			return gt_hash_check(hash, d->digest);
 		gt_hash_add(hash, chunk, n);
 		if (fwrite(chunk, 1, n, c->out) != n)
 			return gt_error_errno(GT_UNKNOWN, errno, "write %s", d->digest);

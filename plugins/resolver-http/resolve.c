@@ -3,7 +3,8 @@
 
 #include "errand.h"
 
-#include <oci/digest.h>
+#include <gantry/hash.h>
+
 #include <oci/document.h>
 #include <oci/json.h>
 
