@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What hangs holds up nobody else: a shim that is stopped, a registry that says nothing, clients that do
-# not read. The 99th percentile of other calls is measured quiet and with each of them. bench/wedged.sh
+# What hangs holds up nobody else: a shim that is stopped, a proxy plugin that hangs, a registry that says
+# nothing, clients that do not read. The 99th percentile of other calls is measured quiet and with each of them. bench/wedged.sh
 # runs this with WEDGED_CALLS=2000 on a quiet machine, for the ratios; here the bound is generous.
 . "${abs_top_srcdir:?}/tests/functions.sh" || exit 1
 requires root busybox runc containerd python3
 [ -x /usr/bin/ctr ] || skip_all "needs containerd's ctr"
 calls=${WEDGED_CALLS:-300}
 make_image
-write_config
+wedged=$work/wedged.sock
+write_config 'proxies: { timeout = "60s"; options = [ "connect_timeout=60s", "stall_timeout=60s" ]; };' \
+	"proxy_plugins: {
+		far: { type = \"snapshot\"; address = \"$wedged\"; };
+	};"
 B=$image_name
 export PYTHONPATH=$abs_top_srcdir/tests
 latency() { # NAME: into a file of that name
@@ -48,6 +52,39 @@ kill -CONT "$shim"
 wait $asking 2>/dev/null
 runs_again() { g_ctr tasks ls | grep -qE "^idle2 +$pid +RUNNING"; }
 ok "it is RUNNING once its shim goes on" wait_for 20 runs_again
+
+# --- a proxy plugin that takes connections and does not answer, and clients that ask for it --------
+cat >"$work/hangs.py" <<'EOT'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(100)
+held = []
+while True:
+    held.append(s.accept())
+    print("asked", flush=True)
+EOT
+python3 "$work/hangs.py" "$wedged" >"$work/asked" &
+hangs=$!
+wait_for 10 test -S "$wedged"
+asking=
+for i in 1 2 3 4 5 6 7 8; do
+	g_ctr snapshots --snapshotter far prepare "w$i" >/dev/null 2>&1 </dev/null &
+	asking+=" $!"
+	g_ctr snapshots --snapshotter far usage >/dev/null 2>&1 </dev/null &
+	asking+=" $!"
+	timeout 100 "$ctr_program" plugins ls -d id==far >/dev/null 2>&1 </dev/null &
+	asking+=" $!"
+done
+ok "the far side is asked" wait_for 20 test -s "$work/asked"
+sleep 1
+latency proxy
+in_time proxy
+kill $hangs
+wait $hangs 2>/dev/null
+wait $asking 2>/dev/null
+rm -f "$wedged"
+like "$(ctr plugins ls)" "far +[a-z0-9/]+ +pending" "it is pending once it is gone"
 
 # --- a registry that says nothing, and clients that pull from it --------------------------------
 cat >"$work/silent.py" <<'EOT'
