@@ -196,6 +196,7 @@ void grpc_call_run(struct call *c)
 	struct gt_grpc_server *s = c->server;
 
 	pthread_mutex_lock(&s->lock);
+	s->is_sleeping = false; /* this is its thread: nobody need wake it for the answer */
 	c->is_running = true;
 	call_run(c);
 	pthread_mutex_unlock(&s->lock);
