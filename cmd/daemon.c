@@ -21,8 +21,11 @@
 /* Programs that have the root open, such as an embedded ctr, are done by then, or go on for long. */
 #define HOLD_TIMEOUT 10000
 #define FRONTENDS_MAX 16
-/* Many short calls by many threads: two arenas hold less free memory than one a thread. */
-#define ARENAS 2
+/*
+ * Of other arenas than the first malloc_trim() gives back all but the free end, which is as large as it ever
+ * was; and what threads take and free most often they keep for themselves.
+ */
+#define ARENAS 1
 
 struct running {
 	struct gt_frontend *frontend;
