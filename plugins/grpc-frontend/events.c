@@ -5,7 +5,6 @@
 #include "frontend.h"
 
 #include <gantry/api-stream.h>
-#include <gantry/log.h>
 
 #include "containerd.services.events.v1.pb-c.h"
 #include "google/protobuf/empty.pb-c.h"
@@ -18,6 +17,8 @@
 
 /* A subscriber that lets so much wait is told so, and not served any more. */
 #define QUEUED_MAX (2 * 1024 * 1024)
+/* The same for what has happened already, which comes all at once: more than the journal keeps. */
+#define REPLAYED_MAX (16 * 1024 * 1024)
 
 GRPC_KEEPS(gt_any)
 
@@ -119,8 +120,9 @@ static struct gt_grpc_bytes *event_bytes(struct packed_event *p, const struct gt
 
 struct subscriber {
 	struct gt_event_stream *stream;
-	atomic_bool replays; /* what has happened already is being told */
-	atomic_size_t left_out;
+	atomic_bool is_behind; /* still reads what had happened already */
+	atomic_bool is_open; /* that has all been put in its queue, ... */
+	atomic_bool is_over; /* ... for which it was too much */
 };
 
 static void fail_slow_one(struct gt_grpc_call *c)
@@ -135,13 +137,15 @@ static void deliver(void *arg, const struct gt_event *e)
 	struct gt_grpc_call *c = arg;
 	struct subscriber *s = c->state;
 	struct frontend *f = c->arg;
-	struct gt_grpc_bytes *b = event_bytes(f->packed, e);
+	struct gt_grpc_bytes *b = s->is_over ? NULL : event_bytes(f->packed, e);
+	size_t queued = gt_grpc_queued(c);
 
-	if (b && gt_grpc_queued(c) + b->len > QUEUED_MAX) {
+	if (s->is_open && queued <= QUEUED_MAX)
+		s->is_behind = false;
+	if (b && queued + b->len > (s->is_behind ? REPLAYED_MAX : QUEUED_MAX)) {
 		gt_grpc_bytes_unref(b);
-		if (s->replays)
-			s->left_out++;
-		else
+		s->is_over = true;
+		if (s->is_open) /* or its handler ends it, which has not returned yet */
 			fail_slow_one(c);
 	} else if (b) {
 		gt_grpc_send_bytes_take(c, b);
@@ -169,15 +173,16 @@ static struct gt_error *stream_open(struct gt_grpc_call *c, const struct gt_strv
 	struct subscriber *s = c->state;
 	struct gt_error *e;
 
+	s->is_open = !from;
 	if (!from)
 		return gt_stream_subscribe(SERVICES(c), &c->call, filters, deliver, c, &s->stream);
-	s->replays = true;
+	s->is_behind = true;
 	e = gt_stream_replay(SERVICES(c), &c->call, filters, from - 1, deliver, c, &s->stream);
-	s->replays = false;
-	if (s->left_out)
-		gt_log_warn("%zu events of the past were more than a subscriber reads at once",
-			    s->left_out);
-	return e;
+	s->is_open = true;
+	if (e || !s->is_over)
+		return e;
+	gt_stream_unsubscribe(SERVICES(c), s->stream);
+	return gt_error_new(GT_RESOURCE_EXHAUSTED, "more events have happened than this client takes at once");
 }
 
 static void subscribe(struct gt_grpc_call *c, const ProtobufCMessage *request)
