@@ -8,8 +8,12 @@
  *
  * A wait is the time that one durable change of the metadata takes, from the call to its answer. Writers
  * are two threads of the collecting process and one each of two others. They write for SECONDS with no
- * collection, which is what waits this disk and these processors make by themselves, and then beside one.
+ * collection, which is what waits this disk and these processors make by themselves, then beside one, and
+ * again without. Of a wait it is known how much of it somebody spent in the file system's hands, writing and
+ * syncing the metadata: this program stands between LMDB and the C library. The rest was waiting for locks,
+ * for a processor, and what we compute.
  */
+#define _GNU_SOURCE
 #include <config.h>
 
 #include "core/config.h"
@@ -23,14 +27,22 @@
 #include <gantry/buf.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define LAYERS 8
 #define WAITS_MOST 1000000
+#define SPANS_MOST 1000000
+#define SPAN_LEAST 100000 /* nanoseconds: shorter ones are not looked at */
+#define LONG 1000000 /* nanoseconds: what a wait of that length was spent on is looked at */
 #define WRITERS 4
 #define LIMIT 10000 /* microseconds: no wait should be longer */
 
@@ -41,11 +53,77 @@ struct bench {
 	struct gt_call call;
 };
 
+struct span {
+	int64_t begin, end;
+};
+
+struct spans {
+	_Atomic uint64_t n;
+	struct span v[SPANS_MOST];
+};
+
 struct shared {
 	atomic_bool end;
 	_Atomic uint64_t n;
 	_Atomic uint32_t waits[WAITS_MOST]; /* microseconds */
+	struct spans long_waits, calls; /* calls: of the file system */
 };
+
+static void span_add(struct spans *s, int64_t begin, int64_t end)
+{
+	uint64_t at = atomic_fetch_add(&s->n, 1);
+
+	if (at < SPANS_MOST)
+		s->v[at] = (struct span){ begin, end };
+}
+
+/* The C library's functions take no argument of ours. */
+static struct spans *calls;
+
+/* A snapshotter's records lie in a file of their own, for which no writer of these waits. */
+static bool is_metadata(int fd)
+{
+	gt_autofree char *link = gt_strf("/proc/self/fd/%d", fd);
+	char path[4096];
+	ssize_t n = readlink(link, path, sizeof(path));
+
+	return n > 9 && !memcmp(path + n - 9, "/meta.mdb", 9);
+}
+
+static void called(int fd, int64_t begin)
+{
+	int64_t end = gt_now();
+
+	if (calls && end - begin >= SPAN_LEAST && is_metadata(fd))
+		span_add(calls, begin, end);
+}
+
+int fdatasync(int fd)
+{
+	int64_t begin = gt_now();
+	int rc = (int)syscall(SYS_fdatasync, fd);
+
+	called(fd, begin);
+	return rc;
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
+{
+	int64_t begin = gt_now();
+	ssize_t rc = syscall(SYS_pwrite64, fd, buf, n, off);
+
+	called(fd, begin);
+	return rc;
+}
+
+ssize_t writev(int fd, const struct iovec *v, int n)
+{
+	int64_t begin = gt_now();
+	ssize_t rc = syscall(SYS_writev, fd, v, n);
+
+	called(fd, begin);
+	return rc;
+}
 
 static void die(struct gt_error *e, const char *what)
 {
@@ -182,6 +260,8 @@ static void *write_on(void *arg)
 		at = atomic_fetch_add(&w->shared->n, 1);
 		if (at < WAITS_MOST)
 			atomic_store(&w->shared->waits[at], (uint32_t)took);
+		if (took >= LONG / 1000)
+			span_add(&w->shared->long_waits, begin, begin + took * 1000);
 	}
 	if (there)
 		die(gt_images_remove(w->b->s, &call, name, false), "remove");
@@ -197,6 +277,7 @@ static pid_t write_apart(const char *dir, struct shared *shared, unsigned number
 
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	open_store(&b, dir, "full", "");
 	write_on(&w);
 	bench_close(&b);
@@ -208,6 +289,57 @@ static int compare(const void *a, const void *b)
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+static int span_compare(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+static size_t spans_sort(struct spans *s)
+{
+	size_t n = s->n < SPANS_MOST ? s->n : SPANS_MOST;
+
+	qsort(s->v, n, sizeof(*s->v), span_compare);
+	return n;
+}
+
+/* How much of 'wait' calls of the file system took; two at the same time count once. */
+static int64_t in_calls(const struct span *wait, const struct spans *s, size_t n)
+{
+	int64_t sum = 0, at = wait->begin;
+
+	for (size_t i = 0; i < n && s->v[i].begin < wait->end; i++) {
+		int64_t begin = s->v[i].begin > at ? s->v[i].begin : at;
+		int64_t end = s->v[i].end < wait->end ? s->v[i].end : wait->end;
+
+		if (end > begin) {
+			sum += end - begin;
+			at = end;
+		}
+	}
+	return sum;
+}
+
+/* Of long waits: the longest share that was the file system's, and that was not. */
+static void print_shares(const char *what, struct shared *s)
+{
+	size_t waits = spans_sort(&s->long_waits), n = spans_sort(&s->calls), over = 0;
+	int64_t theirs = 0, ours = 0;
+
+	for (size_t i = 0; i < waits; i++) {
+		const struct span *w = &s->long_waits.v[i];
+		int64_t in = in_calls(w, &s->calls, n), rest = w->end - w->begin - in;
+
+		theirs = in > theirs ? in : theirs;
+		ours = rest > ours ? rest : ours;
+		over += rest > LIMIT * INT64_C(1000);
+	}
+	printf("%s_in_calls %lld\n%s_rest %lld\n%s_rest_over %zu\n", what, (long long)theirs / 1000,
+	       what, (long long)ours / 1000, what, over);
+	s->long_waits.n = s->calls.n = 0;
 }
 
 static void print_waits(const char *what, struct shared *s)
@@ -223,6 +355,7 @@ static void print_waits(const char *what, struct shared *s)
 	       (unsigned long long)n, what, n ? v[n / 2] : 0, what, n ? v[n * 99 / 100] : 0, what,
 	       n ? v[n - 1] : 0, what, (unsigned long long)(n - within));
 	s->n = 0;
+	print_shares(what, s);
 }
 
 struct collecting {
@@ -277,9 +410,12 @@ static int run(const char *dir, int seconds)
 
 	if (shared == MAP_FAILED)
 		return 1;
+	calls = &shared->calls;
 	measure(dir, shared, &c, "alone");
 	c.seconds = 0;
 	measure(dir, shared, &c, "beside");
+	c.seconds = seconds;
+	measure(dir, shared, &c, "after");
 	printf("blobs %llu\nsnapshots %llu\ntook %lld\nlongest_sweep %lld\n",
 	       (unsigned long long)c.went.blobs, (unsigned long long)c.went.snapshots,
 	       (long long)c.went.took / 1000, (long long)c.went.longest / 1000);
