@@ -113,7 +113,7 @@ static void sweep_one(const char *dir)
 	rmdir(dir);
 }
 
-static void sweep(const char *base)
+void gt_fifos_sweep(const char *base)
 {
 	DIR *d = opendir(base);
 	struct dirent *ent;
@@ -208,7 +208,7 @@ static struct gt_error *copier_new(const char *base, const char *name, const boo
 
 	GT_TRY(copier_bare(&c));
 	GT_TRY(gt_file_mkdirs(base, 0700));
-	sweep(base);
+	gt_fifos_sweep(base);
 	GT_TRY(dir_make(c, base));
 	for (int i = 0; i < STREAMS; i++)
 		if (wanted[i])

@@ -11,8 +11,8 @@ struct gt_copier;
 
 /*
  * Makes a folder below 'base' with the FIFOs "NAME-stdin", .. and opens our ends. 'in', 'out',
- * 'err': the user's, -1: that FIFO is not made; with 'terminal' there is no stderr. Also clears
- * away what clients that were killed left below 'base'.
+ * 'err': the user's, -1: that FIFO is not made; with 'terminal' there is no stderr. Also sweeps
+ * 'base'.
  */
 GT_MUST_USE struct gt_error *gt_copier_open(const char *base, const char *name, int in, int out,
 					    int err, bool terminal, struct gt_copier **out_copier);
@@ -43,6 +43,8 @@ GT_MUST_USE struct gt_error *gt_copier_attach(const struct gt_stdio *fifos, int 
 					      struct gt_copier **out_copier);
 /* Frees 'c' and leaves its FIFOs to others. NULL is fine. */
 void gt_copier_leave(struct gt_copier *c);
+/* Clears away what clients that were killed left below 'base'. */
+void gt_fifos_sweep(const char *base);
 /* Removes what was left: the FIFO of that path and its folder, if that was the last in it. */
 void gt_fifo_forget(const char *path);
 /* Stops at once, and removes the FIFOs. NULL is fine. */

@@ -438,6 +438,11 @@ void gt_task_forget_stdio(const struct gt_task_state *t)
 	gt_fifo_forget(t->err);
 }
 
+void gt_task_sweep_stdio(const char *fifo_dir)
+{
+	gt_fifos_sweep(fifo_dir);
+}
+
 static struct gt_call call_within(const struct gt_call *call, int ms)
 {
 	struct gt_call c = *call;

@@ -98,6 +98,8 @@ GT_MUST_USE struct gt_error *gt_task_delete(struct gt_services *s, struct gt_cal
 
 /* Removes FIFOs that were left to others, once the process has been deleted. */
 void gt_task_forget_stdio(const struct gt_task_state *t);
+/* Removes the FIFOs below that folder that clients who were killed have left, and nobody has open. */
+void gt_task_sweep_stdio(const char *fifo_dir);
 
 /* Waits for the end of a process, at most until the call ends. */
 GT_MUST_USE struct gt_error *gt_task_wait(struct gt_services *s, struct gt_call *call,

@@ -301,8 +301,8 @@ struct gt_error *gt_bundle_remove(struct gt_bundle *b)
 		      b->id, (unsigned long long)st.st_ino);
 	if (rename(b->path, old) < 0)
 		return gt_error_errno(gt_file_class(errno), errno, "rename bundle %s", b->path);
-	GT_TRY(gt_file_remove_tree(AT_FDCWD, old));
-	return gt_file_remove_tree(AT_FDCWD, b->work);
+	return gt_error_first(gt_file_remove_tree(AT_FDCWD, old),
+			      gt_file_remove_tree(AT_FDCWD, b->work));
 }
 
 struct gt_error *gt_bundle_spec(const struct gt_bundle *b, struct gt_buf *out)

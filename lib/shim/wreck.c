@@ -427,6 +427,7 @@ struct gt_error *gt_shim_runtime_purge(struct gt_runtime *base, struct gt_call *
 	e = gt_bundle_open(&r->bundles, call->ns, id, &b);
 	if (gt_error_class(e) == GT_NOT_FOUND) {
 		gt_error_free(e);
+		gt_bundles_tidy(&r->bundles, call->ns); /* perhaps it was half deleted */
 		return purge_lost(r, &own, id, out);
 	}
 	GT_TRY(e);

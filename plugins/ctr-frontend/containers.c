@@ -13,6 +13,7 @@
 #include <gantry/buf.h>
 
 #include <client/container.h>
+#include <client/task.h>
 #include <oci/json.h>
 
 #include <string.h>
@@ -176,6 +177,11 @@ static struct gt_error *run_delete(struct ctr *c)
 		if (gt_error_class(e) == GT_FAILED_PRECONDITION)
 			e = gt_error_reclass(e, GT_UNKNOWN);
 		ctr_keep_error(c, &kept, e, "failed to delete container \"%s\"", id);
+	}
+	if (ctr_bool(c, "force")) {
+		gt_autofree char *fifo_dir = gt_strf("%s/fifo", c->init->base_state);
+
+		gt_task_sweep_stdio(fifo_dir);
 	}
 	return kept;
 }

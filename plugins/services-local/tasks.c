@@ -220,12 +220,39 @@ static struct gt_error *update(struct gt_services *s, struct gt_call *call, cons
 	return gt_runtime_update(r, call, id, resources, annotations);
 }
 
+static struct gt_error *pass_by(void *arg, const char *ns, const char *id)
+{
+	(void)arg;
+	(void)ns;
+	(void)id;
+	return NULL;
+}
+
+/* No runtime knows the task any more: what is half deleted goes when they are asked for all. */
+static void clear_halves(struct local *l, struct gt_call *call)
+{
+	gt_auto(gt_strv) ids = { 0 };
+
+	gt_need_ids(l->init, GT_RUNTIME, &ids);
+	for (size_t i = 0; i < ids.n; i++) {
+		struct gt_runtime *r;
+		struct gt_error *e = gt_need_runtime(l->init, ids.v[i], &r);
+
+		if (!e)
+			e = gt_runtime_walk(r, call, pass_by, NULL);
+		gt_error_free(e);
+	}
+}
+
 static struct gt_error *purge(struct gt_services *s, struct gt_call *call, const char *id,
 			      struct gt_exit *out)
 {
 	struct gt_runtime *r;
+	struct gt_error *e = tasks_runtime_of(s, call, id, &r);
 
-	GT_TRY(tasks_runtime_of(s, call, id, &r));
+	if (gt_error_class(e) == GT_NOT_FOUND)
+		clear_halves(local_of(s), call);
+	GT_TRY(e);
 	return gt_runtime_purge(r, call, id, out);
 }
 
