@@ -62,6 +62,35 @@ like "$status/$err" '^0/.*deleted: p1' "sandboxes rm --force"
 ctr sandboxes run "$work/pod.json" p1
 try ctr sandboxes rm p1 p3 p2
 like "$status/$err" '^0/.*deleted: p1.*failed to delete sandbox p3.*not found.*deleted: p2' "sandboxes rm: logs, and goes on"
+sandbox_shim() { pgrep -f "containerd-shim-gantry-v1 .*-namespace $ns .*-id $1( |$)"; }
+sandbox_left() { # ID: what there still is of it
+	ctr sandboxes ls | grep "^$1 "
+	sandbox_shim "$1"
+	find "$work/state/io.containerd.sandbox.controller.v1.shim" -name "$1"
+}
+ctr sandboxes run "$work/pod.json" p5
+shim=$(sandbox_shim p5)
+like "$shim" '^[0-9]+$' "a sandbox is a shim that runs"
+ok "with a bundle of its own" test -s "$work/state/io.containerd.sandbox.controller.v1.shim/$ns/p5/config.json"
+for id in in1 in2; do ctr run -d --null-io --sandbox p5 $B $id sleep 1000; done
+is "$(ctr tasks ls | awk '/^in/ { print $1, $3 }' | sort | tr '\n' ' ')$(sandbox_shim in1)$(sandbox_shim in2)" "in1 RUNNING in2 RUNNING " "its containers are in it, without a shim each"
+is "$(ps -o ppid= -p "$(ctr tasks ls | awk '/^in1/ { print $2 }')" | tr -d ' ')" "$shim" "they are its children"
+is "$(ctr c info in1 | jq -r .SandboxID)" p5 "and say whose they are"
+try ctr sandboxes rm p5
+like "$status/$err" '^0/.*failed to delete sandbox p5.*has containers that are not deleted: in[12],' "sandboxes rm of one with containers: says which"
+ctr c rm --force in1 in2
+try ctr sandboxes rm p5
+like "$status/$err" '^0/.*deleted: p5' "sandboxes rm"
+is "$(sandbox_left p5)" "" "nothing is left of it"
+for how in KILL STOP; do # states that hang elsewhere
+	ctr sandboxes run "$work/pod.json" p6
+	kill -$how "$(sandbox_shim p6)"
+	begin=$SECONDS
+	try ctr sandboxes rm --force p6
+	like "$status/$err" '^0/.*deleted: p6' "sandboxes rm --force where the shim got SIG$how"
+	ok "in under 10 s" test $((SECONDS - begin)) -lt 10
+	is "$(sandbox_left p6)" "" "nothing is left of it"
+done
 echo '{' >"$work/bad.json"
 try ctr sandboxes run "$work/bad.json" p4
 is "$status" 1 "a config that is no JSON"

@@ -19,6 +19,7 @@
 #define LOCK_MS 10000
 /* What a stop may take beside the time that it leaves to processes. */
 #define STOP_TIME (15 * SECOND)
+#define SHUTDOWN_TIME (5 * SECOND) /* of a shim; what runs in it has been stopped before */
 
 #define REPLY(name) (&containerd__runtime__sandbox__v1__##name##__descriptor)
 
@@ -394,11 +395,13 @@ struct gt_error *gt_shim_sandbox_shutdown(struct gt_shim_runtime *r, struct gt_c
 	}
 	GT_TRY(e);
 	m.sandbox_id = gt_shim_string(id);
-	e = tell(t, call, STOP_TIME, "ShutdownSandbox", &m.base, REPLY(shutdown_sandbox_response),
-		 NULL);
-	/* It may close the connection before it answers; and one without the sandbox has lost it. */
-	if (gt_error_class(e) == GT_NOT_FOUND ||
-	    (gt_error_class(e) == GT_UNAVAILABLE && !gt_ttrpc_client_is_open(t->client))) {
+	e = tell(t, call, SHUTDOWN_TIME, "ShutdownSandbox", &m.base,
+		 REPLY(shutdown_sandbox_response), NULL);
+	/*
+	 * It may close the connection before it answers; one without the sandbox has lost it; and one that
+	 * hangs or is stopped will not go by itself.
+	 */
+	if (gt_error_class(e) == GT_NOT_FOUND || gt_error_class(e) == GT_UNAVAILABLE) {
 		gt_error_free(e);
 		return gt_shim_wreck_remove(r, call, &b, &exit);
 	}

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define FORCED_STOP INT64_C(3000000000) /* ns that a sandbox has which goes in any case */
 #define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
 static const struct ctr_column columns[] = {
@@ -113,8 +114,12 @@ static struct gt_error *run_create(struct ctr *c)
 /* With 'force' also what does not stop goes, as far as its controller can take it away. */
 static struct gt_error *end(struct ctr *c, struct gt_services *s, const char *id, bool force)
 {
-	struct gt_error *e = unless_no_controller(gt_controllers_stop(s, &c->call, NULL, id, 0));
+	struct gt_call soon = c->call;
+	struct gt_error *e;
 
+	if (force && (!soon.deadline || soon.deadline > gt_now() + FORCED_STOP))
+		soon.deadline = gt_now() + FORCED_STOP;
+	e = unless_no_controller(gt_controllers_stop(s, &soon, NULL, id, 0));
 	if (!e || force)
 		e = gt_error_first(unless_no_controller(
 					   gt_controllers_shutdown(s, &c->call, NULL, id)),
