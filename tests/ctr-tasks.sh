@@ -80,6 +80,7 @@ is "$({ echo hello; sleep 1; } | timeout -s KILL 3 "$ctr_program" tasks attach a
 
 # --- top, stats ------------------------------------------------------------------------------
 ctr run -d --memory-limit 67108864 $B b1 sh -c 'while :; do :; done'
+wait_for 20 sh -c "'$ctr_program' top b1 | grep -q ' [1-9][0-9.]*% .*while'" # and no runc init any more
 try ctr top b1 x1
 like "$out" $'^CONTAINER  PID +STATE  CPU +TIME +MEMORY +COMMAND' "top: the columns"
 like "$out" $'\nb1 +[0-9]+ +R +[1-9][0-9.]*% .* sh -c while :; do :; done' "top: who is busy"
@@ -233,6 +234,44 @@ $theirs"; fi
 	same shim state
 	same tasks nosuch
 	same tasks kill --nosuch r1
+	same run -d --null-io $B r1 true
+	same c create $B r1
+	same run --rm --memory-limit 18446744073709551615 $B n5 true
+	same run --rm --mount type=bind,src=/nosuch,dst=/x $B n5 true
+	# Help is in other words, and errno in libc's: the last line, and what a client acts upon, the class.
+	last() { "$@" 2>&1 </dev/null | tail -n 1 | sed -E -e 's/No such file/no such file/' -e 's/ in namespace "[^"]*"//'; }
+	same_error() {
+		local ours
+		ours=$(last ctr "$@")
+		is "${ours%: not found}" "$(last theirs "$@")" "as containerd's error: $*"
+	}
+	same_error run --memory-limit -1 $B n5 true
+	same_error run --memory-limit x $B n5 true
+	same_error run --memory-limit 99999999999999999999 $B n5 true
+	same_error run --cpus x $B n5 true
+	same_error run --cpu-quota x $B n5 true
+	same_error run --cpu-period -1 $B n5 true
+	same_error run --config /nosuch n5
+	same_error c create --config /nosuch n5
+	same_error run --env-file /nosuch $B n5 true
+	# In words of our own, on purpose: what an identifier is made of without a regular expression and without
+	# repeating a name of any length; the byte at which a filter is wrong; "unknown" where the class is known.
+	clearer() { # TEXT ARGS...
+		local want=$1
+		shift
+		try ctr "$@"
+		is "$status/$err" "1/ctr: $want" "clearer than containerd's: $*"
+		[ "$(theirs "$@" >/dev/null 2>&1 </dev/null; echo $?)" = 1 ] || fail "containerd fails too: $*"
+	}
+	clearer "container id \"a/b\" must be letters and digits, joined by single '.', '_' or '-': invalid argument" run --rm $B a/b true
+	long=$(printf 'x%.0s' $(seq 77))
+	clearer "container id \"${long:0:76}...\" is longer than 76 characters: invalid argument" c create $B "$long"
+	clearer "exec id \"a/b\" must be letters and digits, joined by single '.', '_' or '-': invalid argument" tasks exec --exec-id a/b r1 true
+	clearer "filter \"topic=x\": expected '==', '!=', '~=', ',' or the end at byte 5: invalid argument" events topic=x
+	clearer 'image "nosuch": not found' c restore n5 nosuch
+	clearer 'root file system /nosuch: No such file or directory: not found' run --rm --rootfs /nosuch n5 true
+	clearer "no shim of nobody in namespace $ns: not found" shim --id nobody state
+	clearer "invalid mount specification: expected key=val: invalid argument" run --rm --mount type $B n6 true
 	for id in r1 s1 p1 c1; do ctr c rm --force $id; done
 	for id in r1 s1 p1 c1; do theirs tasks rm -f $id; theirs c rm $id; done >/dev/null 2>&1
 	stop_containerd

@@ -223,7 +223,8 @@ static struct gt_error *read_files(struct ctr *c, struct ctr_creation *out)
 	const char *spec = ctr_string(c, "config"), *env = ctr_string(c, "env-file");
 
 	if (*spec) {
-		GT_TRY(gt_file_read(AT_FDCWD, spec, FILE_MAX, &out->spec));
+		GT_TRY(gt_error_wrap(gt_file_read(AT_FDCWD, spec, FILE_MAX, &out->spec),
+				     "cannot load spec config file"));
 		out->options.spec = out->spec.s;
 		out->options.spec_len = out->spec.len;
 	}

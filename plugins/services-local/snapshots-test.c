@@ -161,7 +161,7 @@ SNAPSHOTS_TEST(test_wrong)
 
 	layer("base", "");
 	ok(prepare("a", "base"));
-	fails(prepare("a", "base"), GT_ALREADY_EXISTS, "snapshot a");
+	fails(prepare("a", "base"), GT_ALREADY_EXISTS, "snapshot \"a\"");
 	fails(prepare("b", "nothing"), GT_NOT_FOUND, "parent: snapshot nothing");
 	fails(prepare("b", "a"), GT_INVALID_ARGUMENT, "parent a is not committed");
 	fails(gt_snapshots_commit(b.s, &b.call, NULL, "base", "a", NULL), GT_ALREADY_EXISTS,

@@ -176,7 +176,7 @@ static struct gt_error *creation_look(struct gt_txn *t, void *arg)
 	}
 	GT_TRY(record_exists(t, c->r, &there));
 	if (there)
-		return record_error(c->r, GT_ALREADY_EXISTS);
+		return gt_error_new(GT_ALREADY_EXISTS, "snapshot \"%s\"", c->r->name);
 	if (!*c->object.info.parent)
 		return NULL;
 	GT_TRY(parent_get(t, c->p, c->object.info.parent, &parent));
