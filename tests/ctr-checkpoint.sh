@@ -32,6 +32,8 @@ checkpoint)
 		exit 1
 	fi
 	echo "state of \$id" >"\$image/core-1.img"
+	[ -z "\${place:-}" ] || echo dumped >"\$place/dump.log"
+	case " \$* " in *" --leave-running "*) ;; *) runc --root "\$root" kill "\$id" KILL ;; esac
 	[ ! -e "$work/links" ] || ln -s /etc/passwd "\$image/link.img" ;;
 restore)
 	[ ! -e "$work/refuses" ] || { echo "CRIU will not" >&2; exit 4; }
@@ -85,6 +87,12 @@ try ctr tasks checkpoint --image-path "$work/path" c1
 is "$status/$out/$(cat "$work/path/core-1.img")" "0//state of c1" "--image-path"
 try ctr containers checkpoint --rw --image --task c1 my/check:1
 is "$status/$out/$err" "0//" "containers checkpoint"
+ctr run -d --null-io --runc-binary "$work/standin" $B c9 sleep 1000
+mkdir "$work/path9" "$work/work9"
+try ctr tasks checkpoint --exit --image-path "$work/path9" --work-path "$work/work9" c9
+is "$status/$out/$(cat "$work/path9/core-1.img")/$(cat "$work/work9/dump.log")" "0//state of c9/dumped" "--exit, --work-path"
+ok "--exit: the task has ended" wait_for 20 sh -c "'$ctr_program' tasks ls | grep -q '^c9 .*STOPPED'"
+ctr c rm c9
 try ctr containers checkpoint c1
 is "$status/$err" "1/ctr: ref must be provided" "containers checkpoint without a name"
 try ctr containers checkpoint

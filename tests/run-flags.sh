@@ -218,6 +218,49 @@ fi
 try ctr run --dump-config "$work/dump" --cpu-burst 5 --cpu-quota 100 --cpu-period 200 --cpuset-cpus 0 --cpuset-mems 0 $B c true
 is "$status/$(jq -c .linux.resources.cpu "$work/dump")" '0/{"quota":100,"period":200,"burst":5,"shares":1024,"cpus":"0","mems":"0"}' "--dump-config, --cpu-burst, --cpuset-cpus, --cpuset-mems"
 is "$(ctr c ls -q)$(ctr snapshots ls | grep -c Active)" 0 "--dump-config makes no container"
+ctr c create --privileged $B c
+ctr run -d --null-io --privileged --privileged-without-host-devices $B c2 sleep 600
+ok "--privileged: the host's devices" test "$(ctr c info --spec c | jq '.linux.devices | length')" -gt 0
+is "$(ctr c info --spec c2 | jq -c '.linux.devices // []')" '[]' "--privileged-without-host-devices: none of them"
+is "$(ctr c info --spec c2 | jq -c .process.capabilities.effective)" "$(ctr c info --spec c | jq -c .process.capabilities.effective)" "but its capabilities"
+try ctr t exec --exec-id e c2 ls /dev/loop-control
+is "$status" 1 "in the container as well"
+ctr c rm --force c c2
+try ctr run -d --null-io --runc-root "$work/runc-root" $B c sleep 600
+is "$status/$(ls "$work/runc-root/$ns")" "0/c" "--runc-root: where the runtime's program keeps its state"
+ctr c rm --force c
+is "$(ls "$work/runc-root/$ns")" "" "and deletion finds it there"
+try ctr run --rm --runc-systemd-cgroup --cgroup gantry.slice:test:c $B c true
+if [ -d /run/systemd/system ]; then is "$status" 0 "--runc-systemd-cgroup"
+else like "$status/$err" '^1/ctr: failed to create shim task: .*systemd' "--runc-systemd-cgroup where there is no systemd: says so"; fi
+make_image "$work/two.tar" docker.io/library/two:1 linux/amd64 linux/arm64
+ctr images import --all-platforms --no-unpack "$work/two.tar" >/dev/null
+try ctr run --rm --platform linux/s390x docker.io/library/two:1 c true
+like "$status/$err" '^1/ctr: image docker.io/library/two:1: no match for platform in manifest sha256:' "--platform that the image has not"
+for platform in linux/amd64 linux/arm64; do # of programs that are the same
+	try ctr run --rm --platform $platform docker.io/library/two:1 c echo here
+	is "$status/$out" 0/here "--platform $platform"
+done
+
+# --- tasks start takes what is the process's, not the container's
+ctr c create $B c sh -c 'echo started; sleep 600'
+started() { # flags
+	try ctr t start -d "$@" c
+	is "$status" 0 "tasks start $*"
+}
+ended() { ctr t rm -f c 2>/dev/null; }
+started --pid-file "$work/start.pid" --log-uri "file://$work/start.log"
+is "$(cat "$work/start.pid")" "$(ctr t ls | awk '$1 == "c" { print $2 }')" "its --pid-file"
+ok "its --log-uri" wait_for 20 grep -qx started "$work/start.log"
+ended
+started --fifo-dir "$work/start-fifos"
+is "$(timeout 20 head -n 1 <"$(echo "$work"/start-fifos/*/c-stdout)")" started "its --fifo-dir"
+ended
+started --null-io --no-pivot
+is "$(ctr logs c)" "" "its --null-io"
+ended
+ctr c rm c
+
 is "$(ctr oci spec --platform windows/amd64 | jq -c .)" '{"ociVersion":"1.0.2-dev","process":{"user":{"uid":0,"gid":0},"cwd":"C:\\"},"root":{"path":""},"windows":{"layerFolders":null}}' "oci spec --platform windows"
 is "$(ctr oci spec --platform linux/arm64)" "$(ctr oci spec)" "oci spec --platform linux/arm64"
 printf '{"id":"i","pid":42,"bundle":"%s","status":"creating","annotations":{"k":"v w"}}' "$work" >"$work/state.json"

@@ -49,8 +49,8 @@ broken() { # ID N: the N-th way
 	ctr containers delete --force "$1" >/dev/null 2>&1
 	return 0
 }
-left() { # all that could be left; not the FIFOs of a ctr that was killed before it had a task
-	find "$work/state" \( -path '*/rootfs' -o -path '*/state/fifo' -o -path '*/state/events*' \) -prune -o -print | sort
+left() { # all that could be left
+	find "$work/state" \( -path '*/rootfs' -o -path '*/state/events*' \) -prune -o -print | sort
 	find /sys/fs/cgroup -maxdepth 3 -path "*/$ns/*" -type d
 	our_processes | wc -l
 	ctr containers ls -q
