@@ -37,6 +37,13 @@
 /* Before that: */
 #define POLITE_MS 1500
 #define PURGE_LOCK_MS 1500
+/* A shim of a group stays where it has other tasks, and closes nothing then. */
+#define GROUPED_MS 100
+/*
+ * What a shim without a task has for going where it is only come across: others wait meanwhile. One that has
+ * begun to create it stays, and is ended by force.
+ */
+#define SWEEP_MS 300
 
 static struct gt_error *not_found(const char *id)
 {
@@ -106,9 +113,9 @@ static bool dismiss_again(struct gt_shim_runtime *r, const struct gt_call *call,
 bool gt_shim_dismiss(struct gt_shim_runtime *r, const struct gt_call *call, struct gt_shim_task *t,
 		     const struct gt_bundle *b)
 {
-	int timeout = r->settings.config->shutdown_timeout / MS;
 	bool grouped = gt_bundle_is_grouped(b), gone = false;
 	gt_autoptr(gt_error) e = NULL;
+	struct gt_call within;
 
 	if (gt_bundle_is_attached(b))
 		return true;
@@ -116,8 +123,9 @@ bool gt_shim_dismiss(struct gt_shim_runtime *r, const struct gt_call *call, stru
 	if (e && (gt_ttrpc_client_is_open(t->client) || !dismiss_again(r, call, t, &gone)))
 		return false;
 	gt_error_free(gt_steal(&e));
+	within = gt_shim_call_within(call, grouped ? GROUPED_MS * MS : r->settings.config->shutdown_timeout);
 	if (!gone)
-		e = gt_ttrpc_client_wait_closed(t->client, grouped ? 100 : timeout);
+		e = gt_ttrpc_client_wait_closed(t->client, (int)((within.deadline - gt_now()) / MS));
 	if (e)
 		return grouped && answers(t, call);
 	gt_shim_socket_release(t->address); /* of one that did not come to it */
@@ -265,6 +273,7 @@ struct gt_error *gt_shim_sweep(struct gt_shim_runtime *r, struct gt_call *call, 
 	gt_auto(gt_bundle) b = GT_BUNDLE_INIT;
 	gt_autoptr(gt_shim_task) t = NULL;
 	gt_autofree char *program = NULL;
+	struct gt_call within;
 	struct gt_exit exit;
 	struct gt_error *e = gt_bundle_open_locked(&r->bundles, id, call, 0, &b);
 
@@ -281,7 +290,8 @@ struct gt_error *gt_shim_sweep(struct gt_shim_runtime *r, struct gt_call *call, 
 		GT_TRY(gt_shim_wreck_remove(r, call, &b, &exit));
 		break;
 	case BEHIND_SHIM:
-		if (gt_shim_dismiss(r, call, t, &b)) {
+		within = gt_shim_call_within(call, SWEEP_MS * MS);
+		if (gt_shim_dismiss(r, &within, t, &b)) {
 			program = program_of(&b);
 			GT_TRY(remove_rest(r, call, &b, program, &exit));
 		} else {
