@@ -201,6 +201,8 @@ struct gt_error *daemon_run(const char *file, const char *over, int argc, char *
 	if (!e)
 		e = gt_host_hold(d.host, HOLD_TIMEOUT);
 	if (!e)
+		e = gt_host_required(d.host);
+	if (!e)
 		e = frontends_open(&d, argc, argv);
 	if (!e)
 		e = frontends_run(&d, signals);

@@ -23,7 +23,10 @@ static const struct gt_option top_options[] = {
 	GT_OPT_LIST(struct gt_settings, plugin_path, "[" GT_PLUGINDIR "]",
 		    "Folders with plugins, searched in order."),
 	GT_OPT_LIST(struct gt_settings, required_plugins, "[]",
-		    "Plugins, by module, without which nothing starts."),
+		    "Plugins, by module or by TYPE.ID, without which no daemon starts."),
+	GT_OPT_LIST(struct gt_settings, disabled_plugins, "[]",
+		    "Plugins, by module or by TYPE.ID, that are left out though they are active. "
+		    "io.containerd.grpc.v1.NAME: a service of the API that is not served."),
 	GT_OPT_LIST(struct gt_settings, imports, "[]",
 		    "Further files, patterns allowed, relative to the file that names them; a later file's "
 		    "setting wins."),

@@ -17,6 +17,7 @@ struct gt_settings {
 	char *state;
 	struct gt_strv plugin_path;
 	struct gt_strv required_plugins;
+	struct gt_strv disabled_plugins;
 	struct gt_strv imports;
 	char *durability;
 	struct {

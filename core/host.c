@@ -486,16 +486,21 @@ struct slot *gt_slot_by_name(struct gt_host *h, const char *name)
 	return NULL;
 }
 
-static struct gt_error *required_open(struct gt_host *h)
+static struct gt_error *required_find(struct gt_host *h, const char *name, struct slot **out)
+{
+	*out = gt_slot_named(h, name);
+	if (*out)
+		return NULL;
+	return gt_error_new(GT_FAILED_PRECONDITION, "required plugin %s is not active", name);
+}
+
+struct gt_error *gt_host_required(struct gt_host *h)
 {
 	const struct gt_strv *required = &gt_config_settings(h->config)->required_plugins;
+	struct slot *s;
 
 	for (size_t i = 0; i < required->n; i++) {
-		struct slot *s = gt_slot_by_name(h, required->v[i]);
-
-		if (!s || !s->is_active)
-			return gt_error_new(GT_FAILED_PRECONDITION, "required plugin %s is not active",
-					    required->v[i]);
+		GT_TRY(required_find(h, required->v[i], &s));
 		GT_TRY(gt_error_wrap(gt_slot_open(s), "required plugin"));
 	}
 	return NULL;
@@ -514,8 +519,11 @@ static struct gt_error *proxy_check(const struct slot *s)
 
 struct gt_error *gt_host_check(struct gt_host *h)
 {
+	const struct gt_strv *required = &gt_config_settings(h->config)->required_plugins;
 	struct slot *o;
 
+	for (size_t i = 0; i < required->n; i++)
+		GT_TRY(required_find(h, required->v[i], &o));
 	for (size_t i = 0; i < h->n; i++) {
 		struct slot *s = h->slots[i];
 
@@ -558,11 +566,10 @@ struct gt_error *gt_host_open(const struct gt_config *config, bool preload, stru
 	}
 	for (size_t i = 0; i < set->n_proxy; i++)
 		gt_slot_add_proxy(h, &set->proxy[i]);
+	gt_slots_disable(h);
 	e = groups_check(h);
 	for (size_t i = 0; !e && preload && i < h->n; i++)
 		gt_slot_load(h->slots[i]);
-	if (!e)
-		e = required_open(h);
 	if (e) {
 		gt_host_close(h);
 		return e;

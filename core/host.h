@@ -12,8 +12,8 @@ struct gt_config;
 struct gt_host;
 
 /*
- * Makes a host of the configuration, which it does not take and which must outlive it. Opens no plugin
- * but those in `required_plugins`. 'preload': dlopens all active modules now; else each when it is
+ * Makes a host of the configuration, which it does not take and which must outlive it. Opens no plugin.
+ * 'preload': dlopens all active modules now; else each when it is
  * first asked for, by whatever thread, under the host's lock.
  */
 GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool preload,
@@ -25,6 +25,12 @@ GT_MUST_USE struct gt_error *gt_host_open(const struct gt_config *config, bool p
  * plugin is opened.
  */
 GT_MUST_USE struct gt_error *gt_host_hold(struct gt_host *h, int timeout);
+
+/*
+ * Opens the plugins that `required_plugins` names. FAILED_PRECONDITION if one is not active; else what keeps one
+ * from opening. For a daemon, when it holds the root: a command needs what it uses, and fails by that.
+ */
+GT_MUST_USE struct gt_error *gt_host_required(struct gt_host *h);
 
 /*
  * Where the daemon serves that holds the configuration's root: a new string, or NULL if none does. One that

@@ -10,6 +10,7 @@
 
 #include <gantry/buf.h>
 #include <gantry/frontend.h>
+#include <gantry/log.h>
 
 #include <string.h>
 
@@ -41,13 +42,115 @@ static void value_move(struct gt_host *h, const struct gt_option *o, char *to, c
 	}
 }
 
+/* --- what a running daemon cannot take over ---------------------------------------------------- */
+
+static bool strv_same(const struct gt_strv *a, const struct gt_strv *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = !strcmp(a->v[i], b->v[i]);
+	return same;
+}
+
+static bool labels_same(const struct gt_labels *a, const struct gt_labels *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = !strcmp(a->v[i].key, b->v[i].key) && !strcmp(a->v[i].value, b->v[i].value);
+	return same;
+}
+
+static bool value_same(const struct gt_option *o, const char *a, const char *b)
+{
+	const void *x = a + o->offset, *y = b + o->offset;
+
+	switch (o->type) {
+	case GT_OPTION_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	case GT_OPTION_INT:
+	case GT_OPTION_DURATION:
+	case GT_OPTION_SIZE:
+		return *(const uint64_t *)x == *(const uint64_t *)y;
+	case GT_OPTION_STRING:
+	case GT_OPTION_PATH:
+	case GT_OPTION_ENUM:
+		return !strcmp(*(char *const *)x, *(char *const *)y);
+	case GT_OPTION_LIST:
+		return strv_same(x, y);
+	}
+	return true;
+}
+
+static void restart_note(const char *what)
+{
+	gt_log_warn("%s has changed in the configuration: that takes effect at the next start", what);
+}
+
+static void values_compare(const char *group, const struct gt_option *options, const void *running,
+			   const void *newer)
+{
+	for (const struct gt_option *o = options; o && o->name; o++) {
+		gt_autofree char *name = gt_strf("%s%s%s", group, *group ? "." : "", o->name);
+
+		if (!o->reloadable && !value_same(o, running, newer))
+			restart_note(name);
+	}
+}
+
+static const struct gt_config_proxy *proxy_find(const struct gt_settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_proxy; i++)
+		if (!strcmp(s->proxy[i].name, name))
+			return &s->proxy[i];
+	return NULL;
+}
+
+static bool proxy_same(const struct gt_config_proxy *a, const struct gt_config_proxy *b)
+{
+	return a->kind == b->kind && !strcmp(a->address, b->address) && !strcmp(a->far_id, b->far_id) &&
+	       !strcmp(a->ns, b->ns) && !strcmp(a->platform, b->platform) &&
+	       labels_same(&a->exports, &b->exports) && strv_same(&a->capabilities, &b->capabilities) &&
+	       strv_same(&a->options, &b->options);
+}
+
+static void proxies_compare(const struct gt_settings *running, const struct gt_settings *newer)
+{
+	for (size_t i = 0; i < running->n_proxy; i++) {
+		gt_autofree char *name = gt_strf("proxy_plugins.%s", running->proxy[i].name);
+		const struct gt_config_proxy *other = proxy_find(newer, running->proxy[i].name);
+
+		if (!other || !proxy_same(&running->proxy[i], other))
+			restart_note(name);
+	}
+	for (size_t i = 0; i < newer->n_proxy; i++) {
+		gt_autofree char *name = gt_strf("proxy_plugins.%s", newer->proxy[i].name);
+
+		if (!proxy_find(running, newer->proxy[i].name))
+			restart_note(name);
+	}
+}
+
+/* Of what is loaded and with whom it speaks nothing changes while calls run through it. */
+static void settings_compare(const struct gt_config *running, const struct gt_config *newer)
+{
+	const struct gt_settings *a = gt_config_settings(running), *b = gt_config_settings(newer);
+
+	for (const struct gt_config_group *g = gt_config_groups; g->name; g++)
+		values_compare(g->name, g->options, a, b);
+	proxies_compare(a, b);
+}
+
 static struct gt_error *slot_reload(struct gt_host *h, struct slot *s, const struct gt_config *newer)
 {
 	const struct gt_option *options = s->module->options;
 	gt_autofree char *values = gt_xcalloc(1, s->module->plugin.config_size + 1);
 	struct gt_error *e = gt_config_plugin(newer, s->name, options, values);
 
-	for (const struct gt_option *o = options; !e && o->name; o++)
+	if (!e)
+		values_compare(s->name, options, s->config, values);
+	for (const struct gt_option *o = options; !e && o && o->name; o++)
 		if (o->reloadable)
 			value_move(h, o, s->config, values);
 	gt_option_done(options, values);
@@ -63,6 +166,8 @@ struct gt_error *gt_host_reload(struct gt_host *h, const struct gt_config *newer
 		if (h->slots[i]->state == SLOT_OPEN && !h->slots[i]->proxy)
 			e = gt_error_first(e, slot_reload(h, h->slots[i], newer));
 	pthread_mutex_unlock(&h->lock);
+	if (!e)
+		settings_compare(h->config, newer);
 	return e;
 }
 

@@ -12,13 +12,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #define ADDRESS_MAX 4096
 #define RETRY_NS 20000000
+#define LOCKS_MAX (4 * 1024 * 1024) /* bytes of /proc/locks */
+#define HOLDERS_MAX 8
 
 struct gt_error *gt_folder_make(const char *path, mode_t mode)
 {
@@ -46,6 +50,46 @@ static void holder_read(int fd, struct gt_buf *out)
 	n = pread(fd, out->s, ADDRESS_MAX, 0);
 	gt_buf_setlen(out, n > 0 ? (size_t)n : 0);
 	gt_buf_setlen(out, strcspn(out->s, "\n"));
+}
+
+static void holder_name(const char *pid, struct gt_buf *out)
+{
+	gt_autofree char *path = gt_strf("/proc/%s/comm", pid);
+	gt_auto(gt_buf) comm = GT_BUF_INIT;
+	struct gt_error *e = gt_file_read(AT_FDCWD, path, 256, &comm);
+
+	gt_buf_setlen(&comm, strcspn(comm.s, "\n"));
+	gt_buf_addf(out, "%s%s (process %s)", out->len ? ", " : "", e || !comm.len ? "a program" : comm.s,
+		    pid);
+	gt_error_free(e);
+}
+
+/* Adds the programs that have the lock, as the kernel lists them: "12: FLOCK  ADVISORY  READ 345 08:01:678 0 EOF". */
+static void holders_name(int fd, struct gt_buf *out)
+{
+	gt_auto(gt_buf) locks = GT_BUF_INIT;
+	gt_autofree char *file = NULL;
+	char *save = NULL;
+	int found = 0;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return;
+	file = gt_strf("%02x:%02x:%" PRIu64, major(st.st_dev), minor(st.st_dev), (uint64_t)st.st_ino);
+	gt_error_free(gt_file_read(AT_FDCWD, "/proc/locks", LOCKS_MAX, &locks));
+	for (char *line = strtok_r(locks.s, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		gt_auto(gt_strv) words = { 0 };
+		char *more = NULL;
+
+		for (char *w = strtok_r(line, " ", &more); w; w = strtok_r(NULL, " ", &more))
+			gt_strv_add(&words, w);
+		if (words.n < 6 || strcmp(words.v[1], "FLOCK") || strcmp(words.v[5], file))
+			continue;
+		if (found++ < HOLDERS_MAX)
+			holder_name(words.v[4], out);
+	}
+	if (found > HOLDERS_MAX)
+		gt_buf_addf(out, " and %d more", found - HOLDERS_MAX);
 }
 
 static struct gt_error *lock_open(struct gt_host *h)
@@ -87,7 +131,7 @@ struct gt_error *gt_host_hold(struct gt_host *h, int timeout)
 	const char *root = gt_config_settings(h->config)->root;
 	const struct timespec pause = { .tv_nsec = RETRY_NS };
 	int64_t until = gt_now() + timeout * INT64_C(1000000);
-	gt_auto(gt_buf) holder = GT_BUF_INIT;
+	gt_auto(gt_buf) holder = GT_BUF_INIT, programs = GT_BUF_INIT;
 
 	GT_TRY(lock_open(h));
 	while (flock(h->lock_fd, LOCK_EX | LOCK_NB) < 0) {
@@ -96,13 +140,17 @@ struct gt_error *gt_host_hold(struct gt_host *h, int timeout)
 			continue;
 		}
 		/* What stands there may be a dead daemon's: shared, it is programs that hold the lock. */
+		holders_name(h->lock_fd, &programs);
 		if (flock(h->lock_fd, LOCK_SH | LOCK_NB) < 0)
 			holder_read(h->lock_fd, &holder);
 		lock_close(h);
 		if (holder.len)
 			return gt_error_new(GT_UNAVAILABLE, "root %s is held by a daemon at %s", root,
 					    holder.s);
-		return gt_error_new(GT_UNAVAILABLE, "root %s is in use by other programs", root);
+		return gt_error_new(GT_UNAVAILABLE,
+				    "root %s is in use by %s, which a daemon cannot share it with: it can start "
+				    "when they have ended", root,
+				    programs.len ? programs.s : "other programs");
 	}
 	if (ftruncate(h->lock_fd, 0) < 0) /* what a daemon before left there */
 		return gt_error_errno(gt_file_class(errno), errno, "empty the lock of %s", root);

@@ -72,6 +72,12 @@ struct slot *gt_slot_add(struct gt_host *h, enum gt_kind kind, const char *name)
 /* The slots of an entry of proxy_plugins; 'services' is a module. */
 void gt_slot_add_proxy(struct gt_host *h, const struct gt_config_proxy *proxy);
 struct slot *gt_slot_by_name(struct gt_host *h, const char *name);
+/* Whether 'name' means it: its module, containerd's type and its id with a dot between, or its id alone. */
+bool gt_slot_is_named(struct slot *s, const char *name);
+/* The active one of that name; NULL: none. */
+struct slot *gt_slot_named(struct gt_host *h, const char *name);
+/* Has none be active that disabled_plugins names. */
+void gt_slots_disable(struct gt_host *h);
 /* All with the host's lock held, or before there are threads. */
 void gt_slot_load(struct slot *s);
 struct gt_error *gt_slot_open(struct slot *s);

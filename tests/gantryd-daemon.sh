@@ -85,7 +85,33 @@ like "$err" "root $work/root is held by a daemon at $gantryd_socket" "a second d
 is "$status" 1 "ends with an error"
 ok "and the first one goes on" g_ctr version
 
+end_gantryd
+"$ctr_program" images import "$image" >/dev/null
+"$ctr_program" run --rm "$image_name" foreground /bin/sleep 300 &
+foreground=$!
+wait_for 20 sh -c "'$ctr_program' tasks ls | grep -q 'foreground.*RUNNING'"
+try timeout 30 "$gantryd"
+like "$status/$err" "^1/.*root $work/root is in use by ctr \(process $foreground\), which a daemon cannot share it with" "a program that works without a daemon is waited for, and named"
+(sleep 1; exec "$ctr_program" tasks kill -s KILL foreground) &
+killer=$!
+NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=400000 start_gantryd
+ok "one that ends in time makes room" g_ctr version
+wait $killer $foreground 2>/dev/null
+
 # --- reload ------------------------------------------------------------------------------
+cp "$GANTRY_CONFIG" "$work/before.conf"
+{
+	grep -v '^state = ' "$work/before.conf"
+	echo "state = \"$work/other\";"
+	echo "proxy_plugins: { later: { type = \"snapshot\"; address = \"$work/later.sock\"; }; };"
+	echo 'grpc-frontend: { workers = 3; };'
+} >"$GANTRY_CONFIG"
+kill -HUP "$gantryd_pid"
+for want in state grpc-frontend.workers proxy_plugins.later; do
+	ok "SIGHUP: $want waits for the next start, and the log says so" wait_for 10 grep -q "$want has changed in the configuration: that takes effect at the next start" "$work/gantryd.log"
+done
+ok "it serves as it did" g_ctr version
+cp "$work/before.conf" "$GANTRY_CONFIG"
 sed -i '$a log: { level = "debug"; };' "$GANTRY_CONFIG"
 kill -HUP "$gantryd_pid"
 ok "SIGHUP reloads" wait_for 10 grep -q RELOADING=1 "$work/notified"

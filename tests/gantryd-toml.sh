@@ -65,8 +65,9 @@ like "$out" "durability = \"fast\"; # $f:4" "and libconfig TOML"
 toml <<EOT
 version = 2
 oom_score = -999
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-required_plugins = ["io.containerd.grpc.v1.containers"]
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.native", "io.containerd.internal.v1.restart",
+  "io.containerd.grpc.v1.leases", "io.containerd.gc.v1.scheduler"]
+required_plugins = ["io.containerd.grpc.v1.containers", "io.containerd.metadata.v1.bolt", "io.containerd.snapshotter.v1.overlayfs"]
 [grpc]
   address = "$work/c.sock"
   uid = 0
@@ -96,17 +97,17 @@ required_plugins = ["io.containerd.grpc.v1.containers"]
 EOT
 try "$gantryd" --config "$f" config dump
 is "$status" 0 "containerd's config.toml is read"
-for want in "address = \"$work/c.sock\"; # $f:9" "gid = 12; # $f:11" "debug_address = \"$work/debug.sock\"; # $f:17" \
-	"level = \"warn\"; # $f:18" "address = \"unix://$work/metrics.sock\"; # $f:20" "pause_threshold = \"0.05\"; # $f:22" \
-	"mutation_threshold = 42; # $f:23" "sync_remove = true; # $f:25" "interval = \"33s\"; # $f:27" \
-	"hosts_dir = \"$work/certs.d\"; # $f:29"; do
+for want in "address = \"$work/c.sock\"; # $f:10" "gid = 12; # $f:12" "debug_address = \"$work/debug.sock\"; # $f:18" \
+	"level = \"warn\"; # $f:19" "address = \"unix://$work/metrics.sock\"; # $f:21" "pause_threshold = \"0.05\"; # $f:23" \
+	"mutation_threshold = 42; # $f:24" "sync_remove = true; # $f:26" "interval = \"33s\"; # $f:28" \
+	"hosts_dir = \"$work/certs.d\"; # $f:30"; do
 	ok "${want%% #*}" grep -qF "$want" <<<"$out"
 done
-for want in "5: oom_score" "6: disabled_plugins" "7: required_plugins" "12: grpc/tcp_address" "13: grpc/max_recv" \
-	"31: plugins/io.containerd.runtime.v2.task/platforms" "33: timeouts/io.containerd.timeout.shim.load"; do
+for want in "5: oom_score" "6: disabled_plugins/io.containerd.gc.v1.scheduler" "13: grpc/tcp_address" "14: grpc/max_recv" \
+	"32: plugins/io.containerd.runtime.v2.task/platforms" "34: timeouts/io.containerd.timeout.shim.load"; do
 	ok "a warning: $want" grep -qF "$f:$want" <<<"$err"
 done
-is "$(grep -c 'means nothing here' <<<"$err")" 7 "and no other"
+is "$(grep -c 'means nothing here' <<<"$err")" 6 "and no other"
 sed -i 's/^plugin_path.*/plugin_path = [ "'"$(plugin_folder | sed 's/[&/\]/\\&/g')"'" ]/' "$f"
 export GANTRY_CONFIG=$f
 gantryd_socket=$work/c.sock
@@ -115,6 +116,18 @@ ok "a daemon serves where it says" test -S "$work/c.sock"
 is "$(stat -c %g:%a "$work/c.sock")" 12:660 "with that group"
 ok "metrics, too" sh -c "curl -s --unix-socket '$work/metrics.sock' http://m/v1/metrics | grep -q '^process_open_fds'"
 ok "and the debug socket" test -S "$work/debug.sock"
+try ctr plugins ls
+ok "a plugin that is disabled is not there" sh -c "! grep -qE 'snapshotter.v1 +native|grpc.v1 +restart' '$work/out'"
+ok "the others are" grep -qE 'snapshotter.v1 +overlayfs .* ok' "$work/out"
+try g_ctr leases ls
+like "$status/$err" "^1/.*unknown service containerd.services.leases.v1.Leases" "a service that is disabled is not served"
+try g_ctr images ls
+is "$status" 0 "the others are"
+for want in io.containerd.grpc.v1.cri io.containerd.snapshotter.v1.native snapshotter-native; do
+	sed "s/^required_plugins.*/required_plugins = [\"$want\"]/; s/^root.*/root = \"${work//\//\\\/}\/other\"/" "$f" >"$work/required.toml"
+	try timeout 20 "$gantryd" --config "$work/required.toml"
+	like "$status/$err" "^1/.*required plugin $want is not active" "required, and not there: $want"
+done
 containerd config default 2>/dev/null >"$work/default.toml"
 try "$gantryd" --config "$work/default.toml" config dump
 is "$status" 0 "what containerd config default prints is read"

@@ -106,6 +106,12 @@ GT_KINDS(X)
 /* Adds the ids of the active plugins of a kind to 'out', configured order, whether they work or not. */
 void gt_need_ids(const struct gt_init *init, enum gt_kind kind, struct gt_strv *out);
 
+/*
+ * Whether the configuration's disabled_plugins has that name: for who does several things that containerd has a
+ * plugin for each.
+ */
+bool gt_plugin_is_disabled(const struct gt_init *init, const char *name);
+
 /* The id that stands for the kind where none is asked for; NULL if no plugin of it is active. */
 const char *gt_need_default(const struct gt_init *init, enum gt_kind kind);
 

@@ -5,6 +5,8 @@
 
 #include <toml/toml.h>
 
+#include "plugins.h"
+
 #include <gantry/buf.h>
 
 #include <string.h>
@@ -68,7 +70,7 @@ static const struct known {
 /* The tables and keys at the top of containerd's file that are none of ours. */
 static const char *const foreign[] = { "grpc",	  "ttrpc",	       "debug",	    "metrics",
 				       "plugins", "cgroup",	       "timeouts",  "stream_processors",
-				       "temp",	  "plugin_dir",	       "oom_score", "disabled_plugins" };
+				       "temp",	  "plugin_dir",	       "oom_score" };
 
 static struct gt_error *bad(const struct target *t, const struct gt_toml *v, const char *what)
 {
@@ -222,14 +224,44 @@ static struct gt_error *translate(const struct target *t, const struct gt_toml *
 	return NULL;
 }
 
+/* Lists of plugins, each by the name that it has here. */
+static struct gt_error *plugins_copy(const struct target *t, const struct gt_toml *v)
+{
+	bool disabled = !strcmp(v->key, "disabled_plugins");
+	config_setting_t *s = config_setting_add(t->top, v->key, CONFIG_TYPE_LIST);
+
+	if (v->type != GT_TOML_ARRAY)
+		return bad(t, v, "expected a list of plugins");
+	if (!s)
+		return bad(t, v, "is set twice");
+	place(s, v->line);
+	for (size_t i = 0; i < v->n; i++) {
+		const struct gt_toml *one = &v->items[i];
+		const char *name;
+
+		if (one->type != GT_TOML_STRING)
+			return bad(t, v, "expected a list of plugins");
+		name = disabled ? toml_plugin_disabled(one->string) : toml_plugin_required(one->string);
+		if (name) {
+			struct gt_toml ours = *one;
+
+			ours.string = (char *)name;
+			GT_TRY(copy(t, &ours, s, NULL));
+		} else {
+			gt_autofree char *path = gt_strf("%s|%s", v->key, one->string);
+
+			warn_ignored(t, v, path);
+		}
+	}
+	return NULL;
+}
+
 static bool is_foreign(const struct gt_toml *v)
 {
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
 		if (!strcmp(foreign[i], v->key))
 			return true;
-	/* Its plugins have other names. */
-	return !strcmp(v->key, "required_plugins") && v->type == GT_TOML_ARRAY && v->n &&
-	       v->items[0].type == GT_TOML_STRING && !strncmp(v->items[0].string, "io.containerd.", 14);
+	return false;
 }
 
 static struct gt_error *top_copy(const struct target *t, const struct gt_toml *v)
@@ -239,6 +271,8 @@ static struct gt_error *top_copy(const struct target *t, const struct gt_toml *v
 			return bad(t, v, "expected a version of containerd's configuration, 1 to 4");
 		return NULL;
 	}
+	if (!strcmp(v->key, "disabled_plugins") || !strcmp(v->key, "required_plugins"))
+		return plugins_copy(t, v);
 	return is_foreign(v) ? translate(t, v, v->key) : copy(t, v, t->top, v->key);
 }
 

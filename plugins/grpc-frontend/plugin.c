@@ -12,6 +12,7 @@
 
 #include <net/listen.h>
 
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -76,6 +77,42 @@ static void descriptors_raise(void)
 static const struct gt_grpc_service services[] = { GRPC_SERVICES(X) };
 #undef X
 #define N_SERVICES (sizeof(services) / sizeof(services[0]))
+
+/* The plugin that containerd has for a service. */
+static char *plugin_of(const char *service)
+{
+	static const char start[] = "containerd.services.";
+
+	if (!strcmp(service, "grpc.health.v1.Health"))
+		return gt_xstrdup("io.containerd.grpc.v1.healthcheck");
+	if (!strcmp(service, "containerd.services.sandbox.v1.Store"))
+		return gt_xstrdup("io.containerd.grpc.v1.sandboxes");
+	if (!strcmp(service, "containerd.services.sandbox.v1.Controller"))
+		return gt_xstrdup("io.containerd.grpc.v1.sandbox-controllers");
+	if (strncmp(service, start, strlen(start)))
+		return gt_xstrdup(service);
+	service += strlen(start);
+	return gt_strf("io.containerd.grpc.v1.%.*s", (int)strcspn(service, "."), service);
+}
+
+/* Those that are not disabled. */
+static size_t services_take(struct frontend *f, struct gt_grpc_service tables[N_SERVICES])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_SERVICES; i++) {
+		gt_autofree char *plugin = plugin_of(services[i].name);
+
+		if (gt_plugin_is_disabled(f->init, plugin))
+			continue;
+		tables[n] = services[i];
+		tables[n].arg = f;
+		while (tables[n].methods[tables[n].n_methods].name)
+			tables[n].n_methods++;
+		n++;
+	}
+	return n;
+}
 
 static void still_alive(void *arg)
 {
@@ -152,15 +189,11 @@ static struct gt_error *serve(struct frontend *f, struct gt_call *call, const ch
 	struct gt_sample_source *samples = NULL;
 	struct ttrpc_events *events = NULL;
 	struct gt_error *e;
+	size_t n;
 	int fd = -1;
 
-	for (size_t i = 0; i < N_SERVICES; i++) {
-		tables[i] = services[i];
-		tables[i].arg = f;
-		while (tables[i].methods[tables[i].n_methods].name)
-			tables[i].n_methods++;
-	}
-	e = gt_grpc_server_new(tables, N_SERVICES, (size_t)f->config->workers, &server);
+	n = services_take(f, tables);
+	e = gt_grpc_server_new(tables, n, (size_t)f->config->workers, &server);
 	if (!e)
 		e = grpc_ttrpc_start(f, address, &events);
 	if (!e)
