@@ -22,3 +22,12 @@ struct gt_error *gt_introspection_server(struct gt_services *s, struct gt_call *
 			 "introspection.server"));
 	return s->ops->introspection->server(s, call, out);
 }
+
+struct gt_error *gt_introspection_extra(struct gt_services *s, struct gt_call *call, const char *type,
+					const char *id, const struct gt_any *question,
+					struct gt_any *out)
+{
+	GT_TRY(gt_op_check(s->ops->introspection && s->ops->introspection->extra, s->init,
+			 "introspection.extra"));
+	return s->ops->introspection->extra(s, call, type, id, question, out);
+}

@@ -171,3 +171,9 @@ struct gt_error *gt_runtime_purge(struct gt_runtime *r, struct gt_call *call, co
 	GT_TRY(task_check(r, r->ops->purge, "purge", call, id, NULL));
 	return GT_OP(runtime, r, purge, call, id, out);
 }
+
+struct gt_error *gt_runtime_info(struct gt_runtime *r, struct gt_call *call, const char *runtime,
+				 const struct gt_any *options, struct gt_any *out)
+{
+	return GT_OP(runtime, r, info, call, runtime, options, out);
+}

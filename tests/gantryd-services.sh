@@ -17,8 +17,22 @@ is "$(grep -E ' (UNIMPLEMENTED|INTERNAL|UNKNOWN|UNAVAILABLE|DATA_LOSS)$' "$work/
 is "$(printf 'containerd.services.images.v1.Images Nonsense\n' | walk)" \
 	"containerd.services.images.v1.Images Nonsense UNIMPLEMENTED" "one that there is not is not"
 
-# --- mounts ----------------------------------------------------------------------------
+# --- what plugins say of themselves --------------------------------------------------------
 rig() { timeout 60 "$abs_top_builddir/tests/services-rig" "$(plugin_folder)/services-remote.so" "$gantryd_socket" "$@"; }
+try rig "$ns" info io.containerd.runtime.v2 task
+like "$status/$out" "^0/containerd.types.RuntimeInfo [1-9]" "the runtimes' plugin answers for a runtime"
+try rig "$ns" info io.containerd.shim.v1 manager
+like "$status/$out" "^0/containerd.types.RuntimeInfo [1-9]" "by its later name as well"
+try rig "$ns" info io.containerd.snapshotter.v1 overlayfs
+like "$status/$err" "^1/UNIMPLEMENTED: plugin io.containerd.snapshotter.v1.overlayfs has no further information" "another has nothing to say"
+try rig "$ns" info io.containerd.snapshotter.v1 none
+like "$status/$err" "^1/NOT_FOUND: plugin io.containerd.snapshotter.v1.none not found" "nor has one that is not there"
+try "$ctr_program" plugins inspect-runtime --runtime io.containerd.runc.v2
+is "$status/$(jq -r '.name != null' <<<"$out")" "0/true" "plugins inspect-runtime through the daemon"
+try "$ctr_program" plugins inspect-runtime --runtime io.containerd.nonesuch.v1
+like "$status/$err" "^1/.*containerd-shim-nonesuch-v1" "of a runtime that is not installed"
+
+# --- mounts ----------------------------------------------------------------------------
 mkdir "$work/a" "$work/b" "$work/c" && echo one >"$work/a/one" && echo two >"$work/b/two"
 try rig "$ns" mount plain "bind,$work/a,,rbind"
 like "$status/$err" "^1/UNIMPLEMENTED: mount \"plain\": nothing in it needs" "what a caller can mount by himself is his"

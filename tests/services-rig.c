@@ -6,12 +6,14 @@
  *	mount NAME [-t] TYPE,SOURCE,TARGET[,OPTION...]...	-t: temporary; prints the activation
  *	unmount NAME | mounts [FILTER] | label NAME KEY=VALUE
  *	sandbox create ID RUNTIME | start ID | status ID | stop ID | wait ID | shutdown ID | platform ID | metrics ID
+ *	info TYPE ID	asks the plugin of runtimes, or another, as if it were that
  */
 #include <config.h>
 
 #include <core/host.h>
 #include <gantry/api-activations.h>
 #include <gantry/api-controllers.h>
+#include <gantry/api-introspection.h>
 #include <gantry/buf.h>
 
 #include <pthread.h>
@@ -161,6 +163,16 @@ static struct gt_error *sandbox_run(const char *what, const char *id, const char
 	return NULL;
 }
 
+static struct gt_error *info_run(const char *type, const char *id)
+{
+	gt_auto(gt_any) question = { 0 }, answer = { 0 };
+
+	gt_any_set(&question, "containerd.types.RuntimeRequest", "", 0);
+	GT_TRY(gt_introspection_extra(services, &call, type, id, &question, &answer));
+	printf("%s %zu\n", answer.type_url, answer.len);
+	return NULL;
+}
+
 static struct gt_error *run(int argc, char **argv)
 {
 	if (!strcmp(argv[0], "mount") && argc > 2)
@@ -171,6 +183,8 @@ static struct gt_error *run(int argc, char **argv)
 		return list_run(argc > 1 ? argv[1] : NULL);
 	if (!strcmp(argv[0], "label") && argc == 3)
 		return label_run(argv[1], argv[2]);
+	if (!strcmp(argv[0], "info") && argc == 3)
+		return info_run(argv[1], argv[2]);
 	if (!strcmp(argv[0], "sandbox") && argc >= 3)
 		return sandbox_run(argv[1], argv[2], argv[3]);
 	return gt_error_new(GT_INVALID_ARGUMENT, "%s?", argv[0]);

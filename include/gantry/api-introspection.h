@@ -3,6 +3,7 @@
 #ifndef GANTRY_API_INTROSPECTION_H
 #define GANTRY_API_INTROSPECTION_H
 
+#include <gantry/any.h>
 #include <gantry/services.h>
 
 enum gt_plugin_status {
@@ -48,11 +49,28 @@ struct gt_introspection_ops {
 	/* Also answers the version service. */
 	struct gt_error *(*server)(struct gt_services *s, struct gt_call *call,
 				   struct gt_server_info *out);
+	/*
+	 * What a plugin has to say beyond its listing, to a question of its own kind. The runtimes, as
+	 * io.containerd.runtime.v2.task, take a containerd.types.RuntimeRequest and answer with a
+	 * RuntimeInfo. NOT_FOUND; UNIMPLEMENTED for a plugin that has nothing more to say. The caller
+	 * gt_any_done()s '*out'.
+	 */
+	struct gt_error *(*extra)(struct gt_services *s, struct gt_call *call, const char *type,
+				  const char *id, const struct gt_any *question, struct gt_any *out);
+	/* New members go here, at the end. */
 };
+
+/* The plugin of containerd's that has all runtimes behind it. */
+#define GT_RUNTIMES_TYPE "io.containerd.runtime.v2"
+#define GT_RUNTIMES_ID "task"
 
 GT_MUST_USE struct gt_error *
 gt_introspection_plugins(struct gt_services *s, struct gt_call *call, const struct gt_strv *filters,
 			 struct gt_error *(*fn)(void *, const struct gt_plugin_info *), void *arg);
+GT_MUST_USE struct gt_error *gt_introspection_extra(struct gt_services *s, struct gt_call *call,
+						    const char *type, const char *id,
+						    const struct gt_any *question,
+						    struct gt_any *out);
 GT_MUST_USE struct gt_error *gt_introspection_server(struct gt_services *s, struct gt_call *call,
 						     struct gt_server_info *out);
 

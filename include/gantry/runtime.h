@@ -158,9 +158,18 @@ struct gt_runtime_ops {
 	/* Ends what is left of a task whose shim is dead or wedged, at any cost, within seconds. */
 	struct gt_error *(*purge)(struct gt_runtime *r, struct gt_call *call, const char *id,
 				  struct gt_exit *out);
+	/*
+	 * Optional. What a runtime, by a name that the plugin provides, says of itself: a
+	 * containerd.types.RuntimeInfo. 'options' as for a container; NULL: none. No namespace.
+	 */
+	struct gt_error *(*info)(struct gt_runtime *r, struct gt_call *call, const char *runtime,
+				 const struct gt_any *options, struct gt_any *out);
 	/* New members go here, at the end. */
 };
 
+GT_MUST_USE struct gt_error *gt_runtime_info(struct gt_runtime *r, struct gt_call *call,
+					     const char *runtime, const struct gt_any *options,
+					     struct gt_any *out);
 GT_MUST_USE struct gt_error *gt_runtime_create(struct gt_runtime *r, struct gt_call *call,
 					       const struct gt_task_create *req, uint32_t *pid);
 GT_MUST_USE struct gt_error *gt_runtime_start(struct gt_runtime *r, struct gt_call *call,

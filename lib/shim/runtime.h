@@ -79,7 +79,11 @@ struct gt_error *gt_shim_runtime_checkpoint(struct gt_runtime *r, struct gt_call
 struct gt_error *gt_shim_runtime_purge(struct gt_runtime *r, struct gt_call *call, const char *id,
 				       struct gt_exit *out);
 
-/* For an ops table: all but open, close and create. */
+/* What the shim 'program' says of itself; as the op info of runtimes. */
+struct gt_error *gt_shim_info(struct gt_call *call, const char *program, const struct gt_any *options,
+			      struct gt_any *out);
+
+/* For an ops table: all but open, close, create and info. */
 #define GT_SHIM_RUNTIME_OPS                                                                       \
 	.start = gt_shim_runtime_start, .remove = gt_shim_runtime_remove,                          \
 	.state = gt_shim_runtime_state, .kill = gt_shim_runtime_kill,                              \

@@ -6,15 +6,12 @@
 #include "message.h"
 #include "table.h"
 
-#include <proc/proc.h>
-#include <shim/name.h>
+#include <gantry/api-introspection.h>
+#include <wire/values.h>
 
 #include <containerd.types.pb-c.h>
 
 #include <string.h>
-#include <sys/wait.h>
-
-#define INFO_MAX (1024 * 1024)
 
 /* There is none: nothing that this version takes will go with the next. */
 static struct gt_error *run_deprecations(struct ctr *c)
@@ -65,26 +62,18 @@ static json_t *info_json(const Containerd__Types__RuntimeInfo *info)
 static struct gt_error *run_inspect(struct ctr *c)
 {
 	const char *runtime = ctr_string(c, "runtime");
-	/* these are what runtime-runc runs with the shim that was installed with it */
-	bool own = !strcmp(runtime, "io.containerd.runc.v2") || !strcmp(runtime, "io.containerd.gantry.v1");
-	gt_autofree char *path = NULL;
-	gt_auto(gt_buf) out = GT_BUF_INIT;
+	Containerd__Types__RuntimeRequest q = CONTAINERD__TYPES__RUNTIME_REQUEST__INIT;
+	gt_auto(gt_any) question = { 0 }, answer = { 0 };
 	Containerd__Types__RuntimeInfo *info;
-	struct gt_error *e;
-	int status;
+	struct gt_services *s;
 
-	e = own ? gt_shim_program("io.containerd.gantry.v1", NULL, &path) : NULL;
-	if (!path) {
-		gt_error_free(e);
-		GT_TRY(gt_shim_program(runtime, NULL, &path));
-	}
-	GT_TRY(gt_proc_run(&(struct gt_proc_spec){ .argv = (const char *const[]){ path, "-info", NULL } },
-			   &c->call, NULL, 0, INFO_MAX, &out, &status));
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return gt_error_new(GT_UNKNOWN, "%s -info: %.500s", path, out.s);
-	info = containerd__types__runtime_info__unpack(NULL, out.len, (const uint8_t *)out.s);
+	q.runtime_path = (char *)runtime;
+	gt_wire_any_pack(&q.base, &question);
+	GT_TRY(ctr_services(c, &s));
+	GT_TRY(gt_introspection_extra(s, &c->call, GT_RUNTIMES_TYPE, GT_RUNTIMES_ID, &question, &answer));
+	info = containerd__types__runtime_info__unpack(NULL, answer.len, answer.data);
 	if (!info)
-		return gt_error_new(GT_DATA_LOSS, "what %s -info prints is no RuntimeInfo", path);
+		return gt_error_new(GT_DATA_LOSS, "what is told of %s is no RuntimeInfo", runtime);
 	ctr_json_print(c->out, info_json(info), 4);
 	containerd__types__runtime_info__free_unpacked(info, NULL);
 	return NULL;

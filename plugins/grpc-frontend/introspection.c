@@ -13,6 +13,7 @@
 
 #define V1(name) Containerd__Services__Introspection__V1__##name
 
+GRPC_KEEPS(gt_any)
 GRPC_KEEPS(gt_server_info)
 
 /* What the API has no word for goes into the text: containerd does so with "skip plugin". */
@@ -85,8 +86,16 @@ static struct gt_error *server(struct gt_grpc_unary *u)
 
 struct wanted {
 	struct gt_grpc_unary *u;
+	const char *type, *id; /* NULL: any */
 	bool found;
 };
+
+/* Clients ask one plugin for what they want to know of runtimes; its name has changed. */
+static bool is_runtimes(const V1(PluginInfoRequest) *r)
+{
+	return (!strcmp(r->type, GT_RUNTIMES_TYPE) && !strcmp(r->id, GT_RUNTIMES_ID)) ||
+	       (!strcmp(r->type, "io.containerd.shim.v1") && !strcmp(r->id, "manager"));
+}
 
 static struct gt_error *look(void *arg, const struct gt_plugin_info *i)
 {
@@ -94,22 +103,40 @@ static struct gt_error *look(void *arg, const struct gt_plugin_info *i)
 	const V1(PluginInfoRequest) *r = w->u->request;
 	gt_auto(gt_arena) a = { 0 };
 
-	if (w->found || strcmp(i->type, r->type) != 0 || strcmp(i->id, r->id) != 0)
+	V1(Plugin) *m;
+
+	if (w->found || strcmp(i->type, w->type) != 0 || (w->id && strcmp(i->id, w->id) != 0))
 		return NULL;
 	w->found = true;
-	return gt_grpc_unary_add(w->u, 1, &plugin_wire(&a, i)->base);
+	m = plugin_wire(&a, i);
+	m->type = r->type;
+	m->id = r->id;
+	return gt_grpc_unary_add(w->u, 1, &m->base);
 }
 
 static struct gt_error *plugin_info(struct gt_grpc_unary *u)
 {
 	const V1(PluginInfoRequest) *r = u->request;
-	struct wanted w = { .u = u };
+	V1(PluginInfoResponse) *m = u->reply;
+	bool runtimes = is_runtimes(r);
+	struct wanted w = {
+		.u = u,
+		.type = runtimes ? GT_RUNTIMES_TYPE : r->type,
+		.id = runtimes ? NULL : r->id,
+	};
 
-	if (r->options)
-		return gt_error_new(GT_UNIMPLEMENTED, "plugin %s.%s has no further information", r->type,
-				    r->id);
 	GT_TRY(gt_introspection_plugins(SERVICES(u), u->call, NULL, look, &w));
-	return w.found ? NULL : gt_error_new(GT_NOT_FOUND, "plugin %s.%s", r->type, r->id);
+	if (!w.found)
+		return gt_error_new(GT_NOT_FOUND, "plugin %s.%s not found", r->type, r->id);
+	if (r->options) {
+		struct gt_any *question = keep_gt_any(u), *answer = keep_gt_any(u);
+
+		gt_wire_any_get(r->options, question);
+		GT_TRY(gt_introspection_extra(SERVICES(u), u->call, w.type,
+					      runtimes ? GT_RUNTIMES_ID : r->id, question, answer));
+		m->extra = gt_wire_any(&u->arena, answer);
+	}
+	return NULL;
 }
 
 #define TYPE(name) containerd__services__introspection__v1__##name##__descriptor

@@ -26,6 +26,7 @@ static const struct gt_runtime_ops runc_ops = {
 	.open = runc_open,
 	.close = runc_close,
 	.create = runc_create,
+	.info = runc_info,
 	GT_SHIM_RUNTIME_OPS,
 };
 

@@ -99,3 +99,13 @@ struct gt_error *runc_create(struct gt_runtime *base, struct gt_call *call,
 	GT_TRY(make_options(r, req, &options));
 	return gt_shim_runtime_create(&r->shims, call, req, program, &options, &options, pid);
 }
+
+struct gt_error *runc_info(struct gt_runtime *base, struct gt_call *call, const char *runtime,
+			   const struct gt_any *options, struct gt_any *out)
+{
+	const char *shim;
+
+	(void)runtime; /* all of its names are one shim's */
+	GT_TRY(find_shim((struct runc *)base, &shim));
+	return gt_shim_info(call, shim, options, out);
+}

@@ -103,3 +103,12 @@ struct gt_error *any_shim_create(struct gt_runtime *base, struct gt_call *call,
 	GT_TRY(make_options(r, req, program, &options));
 	return gt_shim_runtime_create(&r->shims, call, req, program, &options, &options, pid);
 }
+
+struct gt_error *any_shim_info(struct gt_runtime *base, struct gt_call *call, const char *runtime,
+			       const struct gt_any *options, struct gt_any *out)
+{
+	gt_autofree char *program = NULL;
+
+	GT_TRY(gt_shim_program(runtime, &any_shim_of(base)->config->path, &program));
+	return gt_shim_info(call, program, options, out);
+}

@@ -16,5 +16,7 @@ struct gt_error *any_shim_open(const struct gt_init *init, struct gt_runtime **o
 void any_shim_close(struct gt_runtime *r);
 struct gt_error *any_shim_create(struct gt_runtime *r, struct gt_call *call,
 				 const struct gt_task_create *req, uint32_t *pid);
+struct gt_error *any_shim_info(struct gt_runtime *r, struct gt_call *call, const char *runtime,
+			       const struct gt_any *options, struct gt_any *out);
 
 #endif

@@ -21,6 +21,7 @@ static const struct gt_runtime_ops shim_ops = {
 	.open = any_shim_open,
 	.close = any_shim_close,
 	.create = any_shim_create,
+	.info = any_shim_info,
 	GT_SHIM_RUNTIME_OPS,
 };
 

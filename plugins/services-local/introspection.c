@@ -7,6 +7,10 @@
 #include <gantry/api-introspection.h>
 #include <gantry/buf.h>
 #include <gantry/file.h>
+#include <gantry/runtime.h>
+#include <wire/values.h>
+
+#include <containerd.types.pb-c.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,8 +141,63 @@ static struct gt_error *server(struct gt_services *s, struct gt_call *call,
 	return NULL;
 }
 
+/* --- what plugins say beyond their listing -------------------------------------------------------- */
+
+struct wanted {
+	const char *type, *id;
+	bool found, works;
+};
+
+static struct gt_error *look(void *arg, const struct gt_plugin_info *i)
+{
+	struct wanted *w = arg;
+
+	if (!strcmp(i->type, w->type) && !strcmp(i->id, w->id) && i->status != GT_PLUGIN_DISABLED) {
+		w->found = true;
+		w->works = i->status == GT_PLUGIN_OK;
+	}
+	return NULL;
+}
+
+static struct gt_error *runtime_extra(struct local *l, struct gt_call *call,
+				      const struct gt_any *question, struct gt_any *out)
+{
+	gt_autowire ProtobufCMessage *m = NULL;
+	const Containerd__Types__RuntimeRequest *r;
+	const char *name = "io.containerd.runc.v2";
+	gt_auto(gt_any) options = { 0 };
+	struct gt_runtime *runtime;
+
+	GT_TRY(gt_wire_any_unpack(question, &containerd__types__runtime_request__descriptor, &m));
+	r = (const void *)m;
+	if (*r->runtime_path)
+		name = r->runtime_path;
+	if (r->options)
+		gt_wire_any_get(r->options, &options);
+	GT_TRY(gt_error_wrap(gt_need_runtime(l->init, name, &runtime), "runtime %s", name));
+	return gt_runtime_info(runtime, call, name, r->options ? &options : NULL, out);
+}
+
+static struct gt_error *extra(struct gt_services *s, struct gt_call *call, const char *type,
+			      const char *id, const struct gt_any *question, struct gt_any *out)
+{
+	struct wanted w = { .type = type, .id = id };
+
+	if (!strcmp(type, GT_RUNTIMES_TYPE) && !strcmp(id, GT_RUNTIMES_ID))
+		return runtime_extra(local_of(s), call, question, out);
+	GT_TRY(gt_host_plugins(local_of(s)->init, look, &w));
+	if (!w.found)
+		return gt_error_new(GT_NOT_FOUND, "plugin %s.%s not found", type, id);
+	if (!w.works)
+		return gt_error_new(GT_FAILED_PRECONDITION,
+				    "plugin %s.%s has not been loaded, and has no further information", type,
+				    id);
+	return gt_error_new(GT_UNIMPLEMENTED, "plugin %s.%s has no further information", type, id);
+}
+
 const struct gt_introspection_ops local_introspection = {
 	.size = sizeof(local_introspection),
 	.plugins = plugins,
 	.server = server,
+	.extra = extra,
 };

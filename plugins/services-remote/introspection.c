@@ -20,6 +20,7 @@
 #define PENDING "pending: "
 
 METHOD(plugins_method, SERVICE, "Plugins", TYPE(plugins_response));
+METHOD(info_method, SERVICE, "PluginInfo", TYPE(plugin_info_response));
 METHOD(server_method, SERVICE, "Server", TYPE(server_response));
 METHOD(version_method, "containerd.services.version.v1.Version", "Version",
        containerd__services__version__v1__version_response__descriptor);
@@ -98,8 +99,27 @@ static struct gt_error *server(struct gt_services *s, struct gt_call *call, stru
 	return NULL;
 }
 
+static struct gt_error *extra(struct gt_services *s, struct gt_call *call, const char *type,
+			      const char *id, const struct gt_any *question, struct gt_any *out)
+{
+	V1(PluginInfoRequest) q = INIT(PLUGIN_INFO_REQUEST);
+	remote_autoreply ProtobufCMessage *m = NULL;
+	gt_auto(gt_arena) a = { 0 };
+	const V1(PluginInfoResponse) *r;
+
+	q.type = gt_wire_string(type);
+	q.id = gt_wire_string(id);
+	q.options = gt_wire_any(&a, question);
+	GT_TRY(gt_grpc_call(remote_client(s), call, &info_method, &q.base, &m));
+	r = (const void *)m;
+	GT_TRY(remote_answered(r->extra, &info_method));
+	gt_wire_any_get(r->extra, out);
+	return NULL;
+}
+
 const struct gt_introspection_ops remote_introspection = {
 	.size = sizeof(remote_introspection),
 	.plugins = plugins,
 	.server = server,
+	.extra = extra,
 };
