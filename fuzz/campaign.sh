@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzes with clang's libFuzzer, ASan and UBSan, each target for so long: campaign.sh SECONDS [TARGET...]
 # (all targets by default), from fuzz/corpus, fuzz/corpora.tar.gz and what earlier campaigns have left. Inputs
-# that reach more code stay in build-fuzz/corpus/TARGET, minimised at the end; what crashes, leaks or takes longer than 10 seconds is written to build-fuzz/found/TARGET, and the
-# script then exits with 1. What such an input taught goes to fuzz/corpus/TARGET under a name that tells
-# what it was: make check runs it. Root's targets run as nobody, without any capability.
-# A line of build-fuzz/campaigns.tsv for each: when, target, seconds by the clock and of a processor, runs,
-# inputs kept, what they found.
+# that reach more code stay in build-fuzz/corpus/TARGET, minimised at the end; what crashes, leaks or takes
+# longer than 10 seconds is written to build-fuzz/found/TARGET, and the script then exits with 1. What such an
+# input taught goes to fuzz/corpus/TARGET under a name that tells what it was: make check runs it. Root's
+# targets run as nobody, without any capability. A line of build-fuzz/campaigns.tsv for each: when, target,
+# seconds by the clock and of a processor, runs, inputs kept, what was found.
 #   FUZZ_BUILD   the build folder (default build-fuzz)
 #   FUZZ_BUILT=1 takes what is built there already
 #   FUZZ_JOBS    targets at the same time (default: processors)
@@ -29,7 +29,8 @@ mkdir -p "$build" && cd "$build"
 [ -f Makefile ] || "$top/configure" --quiet CC=clang CXX=clang++ \
 	--enable-sanitizers=address,undefined,fuzzer-no-link >configure.log 2>&1 ||
 	{ tail -n 20 configure.log >&2; exit 1; }
-[ -n "${FUZZ_BUILT:-}" ] || make -j"$(nproc)" modules $(printf 'fuzz/fuzz-%s ' "$@") >make.log 2>&1 || { tail -n 20 make.log >&2; exit 1; }
+[ -n "${FUZZ_BUILT:-}" ] || make -j"$(nproc)" modules $(printf 'fuzz/fuzz-%s ' "$@") >make.log 2>&1 ||
+	{ tail -n 20 make.log >&2; exit 1; }
 
 # Where the target may write: its corpus, what it finds, a folder of its own.
 nobody=()
@@ -50,7 +51,7 @@ few() { # TARGET BYTES
 	local f sum=0
 	mkdir "$room/$1/few"
 	[ ${#nobody[@]} = 0 ] || chown 65534:65534 "$room/$1/few"
-	fuzz "$1" -set_cover_merge=1 "$room/$1/few" "$room/$1/less" >"$1.few.log" 2>&1 || return 0
+	fuzz "$1" -set_cover_merge=1 "$room/$1/few" "$room/$1/less" >"$1.few.log" 2>&1 || return 0 # the old ones stay
 	rm -rf "few/$1" && mkdir -p "few/$1"
 	for f in $(ls -Sr "$room/$1/few"); do
 		sum=$((sum + $(stat -c %s "$room/$1/few/$f")))
@@ -67,7 +68,8 @@ pack() {
 }
 
 campaign() { # TARGET: false if it found something
-	local t=$1 status=0 options=(-max_len=65536 -timeout="${FUZZ_TIMEOUT:-10}" -rss_limit_mb=2048 -print_final_stats=1) begin=$SECONDS
+	local t=$1 status=0 begin=$SECONDS
+	local options=(-max_len=65536 -timeout="${FUZZ_TIMEOUT:-10}" -rss_limit_mb=2048 -print_final_stats=1)
 	mkdir -p "corpus/$t" "$room/$t/"{work,in,out,less}
 	tar -C "$room/$t/in" --strip-components=1 -xzf "$top/fuzz/corpora.tar.gz" "$t" 2>/dev/null || true
 	cp "corpus/$t/"* "$room/$t/in/" 2>/dev/null || true

@@ -381,10 +381,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask_images, ask_blobs,	     ask_snapshots, ask_containers,
 		ask_tasks,  ask_controllers, ask_others,
 	};
+	static const struct gt_services_ops ops = {
+		.size = sizeof(ops),
+		.introspection = &remote_introspection, /* asked where a method is unknown */
+	};
 	static const struct remote_config config;
 	static const struct gt_init init = { .config = &config };
 	struct gt_grpc_client client = { 0 };
-	struct remote r = { .init = &init, .client = &client };
+	struct remote r = { .base.ops = &ops, .init = &init, .client = &client };
 	struct gt_call call = GT_CALL_INIT;
 
 	if (!size)
