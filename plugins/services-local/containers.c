@@ -153,13 +153,10 @@ static struct gt_error *birth_record(struct gt_txn *t, void *arg)
 static struct gt_error *birth_finish(struct birth *b, const struct gt_mounts *mounts)
 {
 	const struct place *p = b->snapshot->p;
-	gt_auto(gt_labels) labels = { 0 };
 
 	GT_TRY(b->sn->fill(b->sn->arg, mounts, b->c));
 	GT_TRY(container_check(b->c));
-	gt_labels_copy(&labels, &b->c->labels);
-	gt_labels_done(&b->c->labels);
-	labels_store(&b->c->labels, &labels);
+	labels_store(&b->c->labels, &b->c->labels);
 	b->c->created_at = b->c->updated_at = local_time();
 	return local_update(p->l, p->call, birth_record, b);
 }
