@@ -94,7 +94,7 @@ is "$status/$err" "0/" "a host that also has referrers"
 forget
 printf 'server = "http://%s"\ncapabilities = ["referrers"]\n' "$at" >"$work/hosts/$at/hosts.toml"
 try ctr images pull -q --hosts-dir "$work/hosts" "$at/ok:1"
-is "$status/$err" "1/ctr: pull \"$at/ok:1\": no host of $at can resolve, says its hosts.toml" "one that has nothing else is not asked for images"
+is "$status/$err" "1/ctr: resolve reference \"$at/ok:1\": resolve $at/ok:1: no host of $at can resolve, says its hosts.toml: not implemented" "one that has nothing else is not asked for images"
 read -r port _ _ _ <"$work/hostile/ports"
 try ctr content fetch-object --plain-http "127.0.0.1:$port/bearer/x:t"
 like "$status/$err" "^1/.*unauthenticated" "a token is wanted"
