@@ -76,7 +76,6 @@ struct gt_error *local_open(const struct gt_init *init, struct gt_content **out)
 
 	s->durable = init->durability == GT_DURABILITY_FULL;
 	s->blobs = s->ingests = -1;
-	hasher_init(&s->hasher);
 	e = gt_file_mkdirs(path, 0700);
 	if (!e)
 		e = open_folder(AT_FDCWD, path, &root);
@@ -105,7 +104,6 @@ void local_close(struct gt_content *c)
 		close(s->blobs);
 	if (s->ingests >= 0)
 		close(s->ingests);
-	hasher_end(&s->hasher);
 	free(s);
 }
 

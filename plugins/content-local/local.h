@@ -16,7 +16,6 @@
 #include <gantry/buf.h>
 #include <gantry/content.h>
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define STORE_REF_MAX 65535 /* bytes of a ref */
@@ -25,20 +24,8 @@ struct local_config {
 	char *root;
 };
 
-struct hasher {
-	pthread_mutex_t lock;
-	pthread_cond_t given, done;
-	pthread_t thread;
-	bool is_running, end;
-	bool is_taken; /* until its user has waited */
-	struct gt_hash *hash;
-	const void *data;
-	size_t len; /* 0: nothing to do */
-};
-
 struct local_store {
 	struct gt_content base;
-	struct hasher hasher;
 	bool durable;
 	int blobs; /* folders */
 	int ingests;
@@ -65,13 +52,6 @@ struct gt_error *local_sync_folder(int dirfd, const char *path);
 char *local_blob_folder(const char *digest);
 /* What happened to names of blobs in that folder is on disk then. */
 struct gt_error *local_sync_blobs(struct local_store *s, const char *digest);
-
-/* hasher.c */
-void hasher_init(struct hasher *h);
-void hasher_end(struct hasher *h);
-/* Has 'data' added to 'hash' while the caller goes on, until hasher_wait(). False: it is busy. */
-bool hasher_give(struct hasher *h, struct gt_hash *hash, const void *data, size_t len);
-void hasher_wait(struct hasher *h);
 
 /* ingest.c: folders of ingests. */
 struct gt_error *ingest_status(struct gt_content *c, struct gt_call *call, const char *ref,

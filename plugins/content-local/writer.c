@@ -18,7 +18,6 @@
 
 #define COPY_BLOCK (256 * 1024) /* stays in the second-level cache between copy and hash */
 #define WRITEBACK (8 * 1024 * 1024) /* handed to the disk while more is coming */
-#define ASIDE (256 * 1024) /* from here on the hash is worth another thread */
 #define SMALL (64 * 1024) /* an ingest below this is mostly committed at once */
 
 struct local_writer {
@@ -86,11 +85,8 @@ static struct gt_error *after_write(struct local_writer *w)
 	return NULL;
 }
 
-/*
- * What was stored before an error counts: 'offset' says how far it is. 'aside': the hash is another thread's
- * business.
- */
-static struct gt_error *append(struct local_writer *w, const char *p, size_t len, bool aside)
+/* What was stored before an error counts: 'offset' says how far it is. */
+static struct gt_error *append(struct local_writer *w, const char *p, size_t len)
 {
 	while (len) {
 		ssize_t n = pwrite(w->data, p, len, w->info.offset);
@@ -100,11 +96,9 @@ static struct gt_error *append(struct local_writer *w, const char *p, size_t len
 		if (n < 0)
 			return gt_error_errno(gt_file_class(errno), errno, "write ingest %s at %lld",
 					      w->info.ref, (long long)w->info.offset);
+		gt_hash_add(w->hash, p, n);
 		w->info.offset += n;
-		if (!aside) {
-			gt_hash_add(w->hash, p, n);
-			w->hashed += n;
-		}
+		w->hashed += n;
 		p += n;
 		len -= n;
 	}
@@ -122,37 +116,23 @@ static struct gt_error *check_room(const struct local_writer *w, uint64_t len)
 	return NULL;
 }
 
-static struct gt_error *write_blocks(struct local_writer *w, const char *p, size_t len, bool aside)
+static struct gt_error *local_write(struct gt_writer *writer, const void *buf, size_t len)
 {
+	struct local_writer *w = writer_of(writer);
+	const char *p = buf;
+
+	GT_TRY(check_open(w));
+	GT_TRY(check_room(w, len));
+	GT_TRY(hash_catch_up(w, NULL));
 	while (len) {
 		size_t n = len < COPY_BLOCK ? len : COPY_BLOCK;
 
-		GT_TRY(append(w, p, n, aside));
+		GT_TRY(append(w, p, n));
 		GT_TRY(after_write(w));
 		p += n;
 		len -= n;
 	}
 	return NULL;
-}
-
-static struct gt_error *local_write(struct gt_writer *writer, const void *buf, size_t len)
-{
-	struct local_writer *w = writer_of(writer);
-	struct gt_error *e;
-	bool aside;
-
-	GT_TRY(check_open(w));
-	GT_TRY(check_room(w, len));
-	GT_TRY(hash_catch_up(w, NULL));
-	aside = len >= ASIDE && hasher_give(&w->store->hasher, w->hash, buf, len);
-	e = write_blocks(w, buf, len, aside);
-	if (aside) {
-		hasher_wait(&w->store->hasher);
-		w->hashed = w->info.offset;
-	}
-	if (aside && e) /* it has seen what is not stored */
-		hash_restart(w);
-	return e;
 }
 
 static struct gt_error *local_write_from(struct gt_writer *writer, struct gt_call *call, int fd,
@@ -180,7 +160,7 @@ static struct gt_error *local_write_from(struct gt_writer *writer, struct gt_cal
 			return gt_error_new(GT_OUT_OF_RANGE,
 					    "ingest %s: the file to copy ends %lld bytes early",
 					    w->info.ref, (long long)len);
-		GT_TRY(append(w, w->block, n, false));
+		GT_TRY(append(w, w->block, n));
 		off += n;
 		len -= n;
 		GT_TRY(after_write(w));
