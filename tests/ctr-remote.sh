@@ -196,6 +196,24 @@ kill $pid
 wait $pid 2>/dev/null
 try ctr events --since 0 --no-follow 'topic~=['
 like "$status/$err" "^1/.*filter" "a bad filter"
+
+# processes, their use, sandboxes
+try ctr run -d --null-io "$image_name" told sleep 1000
+is "$status" 0 "run -d"
+try ctr top told
+like "$status/$out" "^0/.*sleep 1000" "top"
+try ctr stats --no-stream told
+like "$status/$out" "^0/.*told " "stats"
+try ctr containers rm --force told
+is "$status" 0 "and it goes"
+ctr oci spec >"$work/pod.json"
+try ctr sandboxes run "$work/pod.json" pod
+is "$status/$out" "0/pod" "sandboxes run"
+try ctr sandboxes ls
+like "$status/$out" "^0/.*pod +20" "sandboxes ls"
+is "$(ctr sandboxes info pod | jq -r .ID)" pod "sandboxes info"
+try ctr sandboxes rm --force pod
+is "$status/$(ctr sandboxes ls | grep -c pod)" "0/0" "sandboxes rm"
 try ctr images rm --sync "$image_name"
 
 ok "the command line was in the daemon's hands" sh -c "'$ctr_program' info | grep -q '\"pid\": $gantryd_pid'"
