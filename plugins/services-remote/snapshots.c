@@ -243,6 +243,11 @@ static struct gt_error *sync_all(struct gt_services *s, struct gt_call *call, co
 	return NULL;
 }
 
+/*
+ * Layers are unpacked one after the other here. A Commit names a parent since containerd 2.2, but no reply says
+ * whether the daemon heeds it: an older one skips the field, and would commit a layer that has no parent. So
+ * the daemon would have to be asked first, by a capability of its snapshotter, which gantryd's do not tell yet.
+ */
 static struct gt_error *can_rebase(struct gt_services *s, struct gt_call *call,
 				   const char *snapshotter, bool *out)
 {
