@@ -173,7 +173,7 @@ works "run -d" g_ctr run -d "$image_name" back /bin/sh -c 'trap "exit 5" TERM; e
 g_ctr tasks attach back >"$work/attached" 2>&1 &
 attach_pid=$!
 sleep 0.5
-works "tasks kill -a" g_ctr tasks kill back
+works "tasks kill -a" g_ctr tasks kill -a back
 wait $attach_pid
 is $? 5 "tasks attach ends with the task's status"
 works "tasks rm" sh -c "timeout 60 /usr/bin/ctr --address $gantryd_socket tasks rm back; true"
