@@ -51,6 +51,9 @@ run_all() { # NAME CTR...: every command that both can serve
 	works "images unmount" images unmount --rm "$work/mnt"
 	rmdir "$work/mnt"
 	works "images rm" images rm --sync example.com/plain:1
+	works "images inspect" images inspect "$image_name"
+	like "$out" "busybox.*application/vnd.oci.image.manifest.v1.json" "$who: images inspect"
+	works "oci spec" oci spec
 	try r "${CTR[@]}" images rm example.com/none:1
 	like "$status/$err" "^0/.*not found" "$who: rm of none"
 
@@ -78,6 +81,14 @@ run_all() { # NAME CTR...: every command that both can serve
 	works "snapshots usage" snapshots usage own
 	works "snapshots label" snapshots label own k=v
 	works "snapshots tree" snapshots tree
+	ok "$who: snapshots diff" sh -c "timeout 60 ${CTR[*]} snapshots diff own | gzip -t"
+	works "snapshots view" snapshots view --mounts seen "$chain"
+	is "$(jq -r '.[0].Options | any(. == "rw" or startswith("upperdir=")) | not' <<<"$out")" true "$who: snapshots view cannot be written"
+	try r "${CTR[@]}" snapshots rm seen # which a collection may have taken: nothing refers to a view
+	works "snapshots unpack" snapshots unpack "$digest"
+	mkdir -p "$work/opt-$who"
+	works "install" install --path "$work/opt-$who" "$image_name"
+	ok "$who: install unpacks the image's bin" test -x "$work/opt-$who/bin/busybox"
 	works "snapshots commit" snapshots commit own-done own
 	works "snapshots rm" snapshots rm own-done
 	try r "${CTR[@]}" snapshots info own-done
@@ -128,10 +139,14 @@ run_all() { # NAME CTR...: every command that both can serve
 	is "$out" "from task" "$who: tasks start"
 	works "containers rm" containers rm c1
 	works "run -d again" run -d --null-io "$image_name" f1 sleep 1000
+	if [ "$who" = containerd ]; then
+		try r "${CTR[@]}" logs f1
+		like "$status/$err" "^1/.*this daemon is containerd 1[^ ]*, which cannot keep a detached process's output: only gantryd can" "$who: logs"
+	fi
 	works "containers rm --force" containers rm --force f1
 	is "$(r "${CTR[@]}" tasks ls -q)" "" "$who: nothing runs"
 
-	r "${CTR[@]}" events >"$work/events" 2>/dev/null &
+	"${CTR[@]}" events >"$work/events" 2>/dev/null &
 	pid=$!
 	sleep 1
 	works "images rm" images rm --sync "$image_name" example.com/again:1
@@ -197,7 +212,25 @@ wait $pid 2>/dev/null
 try ctr events --since 0 --no-follow 'topic~=['
 like "$status/$err" "^1/.*filter" "a bad filter"
 
-# processes, their use, sandboxes
+# output that is kept, processes, their use, sandboxes
+try ctr run -d "$image_name" loud sh -c 'echo one; echo two >&2; trap "exit 3" TERM; while :; do sleep 0.1; done'
+is "$status/$err" "0/" "run -d without a place for its output"
+ok "logs: what a detached container prints" wait_for 20 sh -c "[ \"\$('$ctr_program' logs loud 2>&1 | sort | paste -sd' ')\" = 'one two' ]"
+is "$(ctr logs loud 2>/dev/null)" one "its standard error apart"
+"$ctr_program" logs -f loud >"$work/follow" 2>/dev/null &
+pid=$!
+"$ctr_program" tasks attach loud >/dev/null 2>&1 &
+attached=$!
+sleep 0.5
+try ctr tasks kill loud
+wait $pid
+is "$?/$(cat "$work/follow")" "0/one" "logs -f ends with it"
+wait $attached
+is $? 3 "tasks attach ends with its status"
+try ctr containers rm --force loud
+is "$status" 0 "containers rm --force"
+try ctr logs loud
+like "$status/$err" '^1/.*not found' "and its output went with it"
 try ctr run -d --null-io "$image_name" told sleep 1000
 is "$status" 0 "run -d"
 try ctr top told

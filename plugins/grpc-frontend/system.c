@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gantry's own service: the store as a whole. */
+/* Gantry's own service: the store as a whole, and where detached output goes. */
 #include <config.h>
 
 #include "frontend.h"
 
 #include <gantry/api-system.h>
+#include <gantry/api-tasks.h>
+#include <gantry/buf.h>
 
 #include "gantry.services.system.v1.pb-c.h"
+
+#include <string.h>
 
 #define V1(name) Gantry__Services__System__V1__##name
 #define INIT(name) GANTRY__SERVICES__SYSTEM__V1__##name##__INIT
@@ -76,10 +80,22 @@ static struct gt_error *explain(struct gt_grpc_unary *u)
 	return NULL;
 }
 
+static struct gt_error *log_place(struct gt_grpc_unary *u)
+{
+	const V1(LogPlaceRequest) *r = u->request;
+	V1(LogPlaceResponse) *m = u->reply;
+	gt_autofree char *uri = NULL;
+
+	GT_TRY(gt_tasks_log_uri(SERVICES(u), u->call, r->container_id, r->exec_id, &uri));
+	m->uri = strcpy(gt_arena_alloc(&u->arena, strlen(uri) + 1), uri);
+	return NULL;
+}
+
 #define TYPE(name) gantry__services__system__v1__##name##__descriptor
 const struct gt_grpc_method grpc_system[] = {
 	GT_GRPC_UNARY("Collect", TYPE(collect_request), TYPE(collect_response), collect, 0),
 	GT_GRPC_UNARY("Explain", TYPE(explain_request), TYPE(explain_response), explain, 0),
+	GT_GRPC_UNARY("LogPlace", TYPE(log_place_request), TYPE(log_place_response), log_place, 0),
 	{ .name = "Usage",
 	  .request = &TYPE(usage_request),
 	  .response = &TYPE(usage_response),

@@ -85,6 +85,8 @@ extern const struct gt_system_ops remote_system;
  */
 GT_MUST_USE struct gt_error *remote_gantry_only_take(struct gt_services *s, const struct gt_call *call,
 						     struct gt_error *e, const char *what);
+GT_MUST_USE struct gt_error *remote_log_uri(struct gt_services *s, struct gt_call *call, const char *id,
+					    const char *exec_id, char **out);
 
 /* blob-read.c, blob-write.c */
 GT_MUST_USE struct gt_error *remote_reader(struct gt_services *s, struct gt_call *call,

@@ -18,6 +18,7 @@
 METHOD(collect_method, SERVICE, "Collect", TYPE(collect_response));
 METHOD(usage_method, SERVICE, "Usage", TYPE(usage_response));
 METHOD(explain_method, SERVICE, "Explain", TYPE(explain_response));
+METHOD(log_place_method, SERVICE, "LogPlace", TYPE(log_place_response));
 
 struct gt_error *remote_gantry_only_take(struct gt_services *s, const struct gt_call *call,
 					 struct gt_error *e, const char *what)
@@ -131,6 +132,22 @@ static struct gt_error *explain(struct gt_services *s, struct gt_call *call, con
 		GT_TRY(fn(arg, &k));
 	}
 	*kept = r->kept;
+	return NULL;
+}
+
+struct gt_error *remote_log_uri(struct gt_services *s, struct gt_call *call, const char *id,
+				const char *exec_id, char **out)
+{
+	V1(LogPlaceRequest) q = INIT(LOG_PLACE_REQUEST);
+	remote_autoreply ProtobufCMessage *m = NULL;
+
+	q.container_id = gt_wire_string(id);
+	q.exec_id = gt_wire_string(exec_id);
+	GT_TRY(remote_gantry_only_take(s, call,
+				       gt_grpc_call(remote_client(s), call, &log_place_method,
+						    &q.base, &m),
+				       "keep a detached process's output"));
+	*out = gt_xstrdup(((const V1(LogPlaceResponse) *)m)->uri);
 	return NULL;
 }
 

@@ -363,4 +363,5 @@ const struct gt_tasks_ops remote_tasks = {
 	.update = update,
 	.checkpoint = checkpoint,
 	.purge = purge,
+	.log_uri = remote_log_uri,
 };
