@@ -29,13 +29,18 @@ network 10.77.0.0/24
 
 on_bridge() { ip -o link show type bridge_slave | wc -l; }
 
-# Nothing of any container's network: interfaces, addresses, filters, records, namespaces' files.
-left() {
+# What there is of any container's network: interfaces, addresses, filters, records, namespaces' files.
+left_now() {
 	ip -o link show type veth
 	ls "$work/ipam/test-net" 2>/dev/null | grep -v -e '^last_reserved' -e '^lock$'
 	if $masq; then iptables -t nat -S | grep -e 'test-net'; fi
 	find "$work/root" "$work/state" -path '*/cni/*' -type f -o -path '*/netns/*' -type f
 	grep -F "$work/state" /proc/self/mountinfo | grep -F nsfs
+}
+left() { # the kernel takes a network namespace with its links down in its own time
+	local end=$((SECONDS + 5)) now
+	while now=$(left_now); [ -n "$now" ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
+	[ -z "$now" ] || echo "$now"
 }
 
 # --- a network -------------------------------------------------------------------
