@@ -131,8 +131,11 @@ struct gt_error *gt_shim_task_connect(struct gt_shim_runtime *r, const struct gt
 	struct gt_error *e = gt_ttrpc_connect(r->engine, call, at->address,
 					      r->settings.config->connect_timeout / 1000000, &c);
 
-	*dead = gt_error_class(e) == GT_NOT_FOUND;
-	if (e && gt_error_class(e) != GT_CANCELED)
+	enum gt_class cls = gt_error_class(e);
+	gt_autoptr(gt_error) over = gt_call_check(call); /* the caller's time is, not only our patience */
+
+	*dead = cls == GT_NOT_FOUND;
+	if (e && cls != GT_CANCELED && !(cls == GT_DEADLINE_EXCEEDED && over))
 		e = gt_error_reclass(e, GT_UNAVAILABLE);
 	GT_TRY(gt_error_wrap(e, "reach the shim of task %s", id));
 	t = gt_xmalloc(sizeof(*t));
