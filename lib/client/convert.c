@@ -347,17 +347,6 @@ static struct gt_error *convert_node(struct convert *c, const struct gt_descript
 			    d->media_type);
 }
 
-static struct gt_error *set_name(struct convert *c, const struct gt_image *image,
-				 struct gt_image *out)
-{
-	struct gt_error *e = gt_images_create(c->s, c->call, image, out);
-
-	if (gt_error_class(e) != GT_ALREADY_EXISTS)
-		return e;
-	gt_error_free(e);
-	return gt_images_update(c->s, c->call, image, NULL, out);
-}
-
 struct gt_error *gt_image_convert(struct gt_services *s, struct gt_call *call,
 				  const struct gt_image *source, const char *name,
 				  const struct gt_convert_options *o, struct gt_image *out)
@@ -373,7 +362,7 @@ struct gt_error *gt_image_convert(struct gt_services *s, struct gt_call *call,
 	gt_labels_copy(&image.labels, &source->labels);
 	e = convert_node(&c, &source->target, 0, &image.target);
 	if (!e)
-		e = set_name(&c, &image, out);
+		e = gt_image_set(c.s, c.call, &image, NULL, out);
 	lease.sync = e != NULL;
 	return gt_error_wrap(e, "convert image %s", source->name);
 }

@@ -22,6 +22,24 @@ void gt_image_view_done(struct gt_image_view *v)
 	gt_strv_done(&v->chain_ids);
 }
 
+struct gt_error *gt_image_set(struct gt_services *s, struct gt_call *call, const struct gt_image *image,
+			      const struct gt_strv *mask, struct gt_image *out)
+{
+	struct gt_error *e = NULL;
+
+	for (int i = 0; i < GT_IMAGE_SET_TRIES; i++) {
+		gt_error_free(e);
+		e = gt_images_create(s, call, image, out);
+		if (gt_error_class(e) != GT_ALREADY_EXISTS)
+			return e;
+		gt_error_free(e);
+		e = gt_images_update(s, call, image, mask, out);
+		if (gt_error_class(e) != GT_NOT_FOUND)
+			return e;
+	}
+	return e;
+}
+
 const char *gt_image_view_chain_id(const struct gt_image_view *v)
 {
 	return v->chain_ids.n ? v->chain_ids.v[v->chain_ids.n - 1] : "";

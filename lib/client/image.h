@@ -25,6 +25,16 @@ void gt_image_view_done(struct gt_image_view *v);
 const char *gt_image_view_chain_id(const struct gt_image_view *v);
 
 /*
+ * Gives an image its name, whatever has that by now: creates it, or updates what 'mask' names (NULL: all).
+ * Others may take the name away or give it meanwhile. 'out' may be NULL.
+ */
+GT_MUST_USE struct gt_error *gt_image_set(struct gt_services *s, struct gt_call *call,
+					  const struct gt_image *image, const struct gt_strv *mask,
+					  struct gt_image *out);
+/* Others may go on doing so; a daemon that contradicts itself is not asked for ever. */
+#define GT_IMAGE_SET_TRIES 100
+
+/*
  * The descriptor of the manifest that resolve would take: neither it nor what it names need be here,
  * the indexes above it must.
  */

@@ -214,17 +214,25 @@ static struct gt_error *unpack(struct import *m, const struct gt_image *image, s
 
 static struct gt_error *set_name(struct import *m, struct import_name *n)
 {
-	struct gt_error *e = gt_images_get(m->s, m->call, n->image.name, &n->before);
+	struct gt_error *e = NULL;
+	bool there, missed = true; /* somebody took the name away, or gave it, after we had looked */
 
-	if (!e)
-		gt_labels_copy(&n->image.labels, &n->before.labels);
-	for (size_t i = 0; i < m->o->labels.n; i++)
-		gt_labels_set(&n->image.labels, m->o->labels.v[i].key, m->o->labels.v[i].value);
-	if (!e) {
-		e = gt_images_update(m->s, m->call, &n->image, NULL, NULL);
-	} else if (gt_error_class(e) == GT_NOT_FOUND) {
+	for (int i = 0; missed && i < GT_IMAGE_SET_TRIES; i++) {
 		gt_error_free(e);
-		e = gt_images_create(m->s, m->call, &n->image, NULL);
+		gt_image_done(&n->before);
+		e = gt_images_get(m->s, m->call, n->image.name, &n->before);
+		there = !e;
+		if (gt_error_class(e) == GT_NOT_FOUND)
+			gt_error_free(gt_steal(&e));
+		if (e)
+			break;
+		gt_labels_copy(&n->image.labels, &n->before.labels);
+		for (size_t k = 0; k < m->o->labels.n; k++)
+			gt_labels_set(&n->image.labels, m->o->labels.v[k].key,
+				      m->o->labels.v[k].value);
+		e = there ? gt_images_update(m->s, m->call, &n->image, NULL, NULL)
+			  : gt_images_create(m->s, m->call, &n->image, NULL);
+		missed = gt_error_class(e) == (there ? GT_NOT_FOUND : GT_ALREADY_EXISTS);
 	}
 	n->set = !e;
 	return gt_error_wrap(e, "name image %s", n->image.name);

@@ -316,18 +316,13 @@ static struct gt_error *set_name(struct pull *p, const char *name, struct gt_ima
 {
 	struct gt_image image = { .name = (char *)name, .target = p->target };
 	gt_auto(gt_strv) mask = { 0 };
-	struct gt_error *e;
 
 	if (p->o->labels)
 		image.labels = *p->o->labels;
-	e = gt_images_create(p->s, call_of(p), &image, out);
-	if (gt_error_class(e) != GT_ALREADY_EXISTS)
-		return e;
-	gt_error_free(e);
 	gt_strv_add(&mask, "target");
 	for (size_t i = 0; i < image.labels.n; i++)
 		gt_strv_addf(&mask, "labels.%s", image.labels.v[i].key);
-	return gt_images_update(p->s, call_of(p), &image, &mask, out);
+	return gt_image_set(p->s, call_of(p), &image, &mask, out);
 }
 
 static struct gt_error *resolve(struct pull *p, const char *ref)

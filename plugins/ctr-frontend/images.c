@@ -304,15 +304,10 @@ static struct gt_error *run_tag(struct ctr *c)
 	GT_TRY(ctr_find_image(c, s, ctr_arg(c, 0), &source));
 	for (size_t i = 1; i < ctr_n_args(c); i++) {
 		struct gt_image copy = source;
-		struct gt_error *e;
 
 		copy.name = (char *)ctr_arg(c, i);
-		e = gt_images_create(s, &c->call, &copy, NULL);
-		if (gt_error_class(e) == GT_ALREADY_EXISTS && ctr_bool(c, "force")) {
-			gt_error_free(e);
-			e = gt_images_update(s, &c->call, &copy, NULL, NULL);
-		}
-		GT_TRY(e);
+		GT_TRY(ctr_bool(c, "force") ? gt_image_set(s, &c->call, &copy, NULL, NULL)
+					    : gt_images_create(s, &c->call, &copy, NULL));
 		fprintf(c->out, "%s\n", copy.name);
 	}
 	return NULL;

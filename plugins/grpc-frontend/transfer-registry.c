@@ -3,6 +3,7 @@
 
 #include "transfer.h"
 
+#include <client/image.h>
 #include <client/pull.h>
 #include <client/push.h>
 #include <gantry/resolver.h>
@@ -140,11 +141,7 @@ struct gt_error *transfer_pull(struct transfer *t, const TRANSFER(OCIRegistry) *
 		gt_image_copy(&named, &image);
 		free(named.name);
 		named.name = gt_xstrdup(to->name);
-		e = gt_images_create(t->f->services, t->call, &named, NULL);
-		if (gt_error_class(e) == GT_ALREADY_EXISTS) {
-			gt_error_free(e);
-			e = gt_images_update(t->f->services, t->call, &named, NULL, NULL);
-		}
+		e = gt_image_set(t->f->services, t->call, &named, NULL, NULL);
 		if (!e)
 			e = gt_images_remove(t->f->services, t->call, image.name, false);
 	}

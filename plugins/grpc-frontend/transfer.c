@@ -5,6 +5,7 @@
 #include "transfer.h"
 
 #include <client/export.h>
+#include <client/image.h>
 #include <client/import.h>
 #include <gantry/file.h>
 
@@ -150,16 +151,11 @@ static struct gt_error *tag(struct transfer *t, const TRANSFER(ImageStore) *from
 			    const TRANSFER(ImageStore) *to)
 {
 	gt_auto(gt_image) image = { 0 };
-	struct gt_error *e;
 
 	GT_TRY(gt_images_get(t->f->services, t->call, from->name, &image));
 	free(image.name);
 	image.name = gt_xstrdup(to->name);
-	e = gt_images_create(t->f->services, t->call, &image, NULL);
-	if (gt_error_class(e) != GT_ALREADY_EXISTS)
-		return e;
-	gt_error_free(e);
-	return gt_images_update(t->f->services, t->call, &image, NULL, NULL);
+	return gt_image_set(t->f->services, t->call, &image, NULL, NULL);
 }
 
 /* Bytes come back as they came: clients measure their streams by it. */
