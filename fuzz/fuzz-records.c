@@ -79,21 +79,14 @@ static struct gt_error *remove_all(struct gt_txn *t, void *arg)
 
 /* --- what is done with them --------------------------------------------------------------- */
 
-#define SEEN(fn, type)                                                \
-	static struct gt_error *fn(void *arg, const struct type *o)   \
-	{                                                             \
-		(void)arg;                                            \
-		assert(o);                                            \
-		return NULL;                                          \
-	}
-SEEN(seen_blob, gt_blob)
-SEEN(seen_image, gt_image)
-SEEN(seen_container, gt_container)
-SEEN(seen_sandbox, gt_sandbox)
-SEEN(seen_activation, gt_activation)
-SEEN(seen_snapshot, gt_snapshot_info)
-SEEN(seen_space, gt_space)
-SEEN(seen_kept, gt_kept)
+FUZZ_SEEN(seen_blob, gt_blob)
+FUZZ_SEEN(seen_image, gt_image)
+FUZZ_SEEN(seen_container, gt_container)
+FUZZ_SEEN(seen_sandbox, gt_sandbox)
+FUZZ_SEEN(seen_activation, gt_activation)
+FUZZ_SEEN(seen_snapshot, gt_snapshot_info)
+FUZZ_SEEN(seen_space, gt_space)
+FUZZ_SEEN(seen_kept, gt_kept)
 
 static struct gt_error *seen_namespace(void *arg, const char *name, const struct gt_labels *labels)
 {

@@ -184,25 +184,18 @@ static void deliver(void)
 
 /* --- what is asked ---------------------------------------------------------------------------- */
 
-#define SEEN(fn, type)                                                \
-	static struct gt_error *fn(void *arg, const struct type *o)   \
-	{                                                             \
-		(void)arg;                                            \
-		assert(o);                                            \
-		return NULL;                                          \
-	}
-SEEN(seen_image, gt_image)
-SEEN(seen_blob, gt_blob)
-SEEN(seen_ingest, gt_ingest_info)
-SEEN(seen_snapshot, gt_snapshot_info)
-SEEN(seen_container, gt_container)
-SEEN(seen_sandbox, gt_sandbox)
-SEEN(seen_lease, gt_lease)
-SEEN(seen_activation, gt_activation)
-SEEN(seen_state, gt_task_state)
-SEEN(seen_metric, gt_metric)
-SEEN(seen_plugin, gt_plugin_info)
-SEEN(seen_space, gt_space)
+FUZZ_SEEN(seen_image, gt_image)
+FUZZ_SEEN(seen_blob, gt_blob)
+FUZZ_SEEN(seen_ingest, gt_ingest_info)
+FUZZ_SEEN(seen_snapshot, gt_snapshot_info)
+FUZZ_SEEN(seen_container, gt_container)
+FUZZ_SEEN(seen_sandbox, gt_sandbox)
+FUZZ_SEEN(seen_lease, gt_lease)
+FUZZ_SEEN(seen_activation, gt_activation)
+FUZZ_SEEN(seen_state, gt_task_state)
+FUZZ_SEEN(seen_metric, gt_metric)
+FUZZ_SEEN(seen_plugin, gt_plugin_info)
+FUZZ_SEEN(seen_space, gt_space)
 
 static struct gt_error *seen_names(void *arg, const char *a, const char *b)
 {

@@ -13,4 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Optional; called once, before privileges are dropped. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
+/* What is called for each object of a listing, and takes it. Needs <assert.h>. */
+#define FUZZ_SEEN(fn, type)                                          \
+	static struct gt_error *fn(void *arg, const struct type *o)  \
+	{                                                            \
+		(void)arg;                                                  \
+		assert(o);                                                  \
+		return NULL;                                                \
+	}
+
 #endif

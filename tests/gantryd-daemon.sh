@@ -60,22 +60,10 @@ chmod 666 "$gantryd_socket"
 refuses() { ! calls $nobody; }
 ok "another user is not, whatever the socket's mode" refuses
 chmod 600 "$gantryd_socket"
-cat >"$work/events.py" <<'EOF'
-import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.settimeout(20)
-s.connect(sys.argv[1])
-body = b"\x0a\x2acontainerd.services.events.ttrpc.v1.Events\x12\x07Forward"
-try:
-    s.sendall(len(body).to_bytes(4, "big") + b"\0\0\0\x01\x01\0" + body)
-    answer = s.recv(10)
-except ConnectionError:
-    answer = b""
-print("an answer" if answer else "none")
-EOF
-is "$("$python" "$work/events.py" "$gantryd_socket.ttrpc")" "an answer" "root's shims are served"
+cp "$abs_top_srcdir/tests/ttrpc_ask.py" "$work/" # where everybody may read it
+is "$("$python" "$work/ttrpc_ask.py" "$gantryd_socket.ttrpc" containerd.services.events.ttrpc.v1.Events Forward)" "an answer" "root's shims are served"
 chmod 666 "$gantryd_socket.ttrpc"
-is "$($nobody "$python" "$work/events.py" "$gantryd_socket.ttrpc")" none "another user's are not, whatever the mode"
+is "$($nobody "$python" "$work/ttrpc_ask.py" "$gantryd_socket.ttrpc" containerd.services.events.ttrpc.v1.Events Forward)" none "another user's are not, whatever the mode"
 chmod 600 "$gantryd_socket.ttrpc"
 
 # --- the root's lock -----------------------------------------------------------------

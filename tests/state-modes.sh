@@ -42,23 +42,11 @@ ok "nor the sockets" refuses ls "$work/state/s"
 ok "nor one of them by name" refuses "$python" -c 'import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$work"/state/s/*
 
 # A stranger whom the modes let through is not served all the same.
-cat >"$work/call.py" <<'EOF'
-import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.settimeout(20)
-s.connect(sys.argv[1])
-body = b"\x0a\x17containerd.task.v2.Task\x12\x07Connect"
-try:
-    s.sendall(len(body).to_bytes(4, "big") + b"\0\0\0\x01\x01\0" + body)
-    answer = s.recv(10)
-except ConnectionError:
-    answer = b""
-print("an answer" if answer else "none")
-EOF
+cp "$abs_top_srcdir/tests/ttrpc_ask.py" "$work/" # where everybody may read it
 chmod 755 "$work" "$work/state" "$work/state/s"
 chmod 666 "$work"/state/s/*
-is "$("$python" "$work/call.py" "$work"/state/s/*)" "an answer" "root calls a shim"
-is "$(nobody "$python" "$work/call.py" "$work"/state/s/*)" none "another user does not, whatever the modes"
+is "$("$python" "$work/ttrpc_ask.py" "$work"/state/s/* containerd.task.v2.Task Connect)" "an answer" "root calls a shim"
+is "$(nobody "$python" "$work/ttrpc_ask.py" "$work"/state/s/* containerd.task.v2.Task Connect)" none "another user does not, whatever the modes"
 chmod 600 "$work"/state/s/* # a shim makes its socket once
 
 chmod 777 "$work/root" "$work/state" "$work/state/s" "$bundles" "$bundles/$ns"
